@@ -1,0 +1,124 @@
+"""What a failed attempt means: which exception of ours it is, and whether to try again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final, cast
+
+from ._wire import api_exception
+from .errors import (
+    InvalidResponseException,
+    StreamApiException,
+    StreamException,
+    StreamTransportException,
+    TransportErrorType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["is_transient", "translated", "transport_error"]
+
+_TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
+_TRANSPORT_TYPES: Final = frozenset(
+    {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
+)
+# The HTTP libraries beneath the clients that are met in the wild.
+_HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a poll that ended so is worth another try."""
+    if isinstance(error, StreamApiException):
+        status = error.status_code
+        return (status in _TRANSIENT_STATUSES or status >= 500) and not error.unrecoverable  # noqa: PLR2004 -- 5xx
+    if isinstance(error, StreamTransportException):
+        causes = list(_chain(error))
+        return not any(
+            isinstance(cause, ssl.SSLCertVerificationError | asyncio.CancelledError)
+            for cause in causes
+        )
+    return False
+
+
+def translated(error: BaseException) -> BaseException:
+    """Give a foreign client's exception our type, with the original as its cause.
+
+    What is neither an HTTP error nor a failure on the way is a fault of the client's own, and is
+    passed on as it is.
+    """
+    if isinstance(error, StreamException) or not isinstance(error, Exception):
+        return error
+    ours: StreamException
+    status, kind = getattr(error, "status_code", None), getattr(error, "error_type", None)
+    if isinstance(status, int) and not isinstance(status, bool):
+        ours = _foreign_api_exception(error, status)
+    elif isinstance(error, json.JSONDecodeError):
+        ours = InvalidResponseException(
+            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
+        )
+    elif kind in _TRANSPORT_TYPES:
+        ours = StreamTransportException(cast("TransportErrorType", kind), str(error))
+    elif isinstance(error, OSError) or _library(error) in _HTTP_LIBRARIES:
+        ours = transport_error(error)
+    else:
+        return error
+    ours.__cause__ = error
+    return ours
+
+
+def transport_error(error: BaseException) -> StreamTransportException:
+    """Name the kind of a failure on the way, by what lies beneath it."""
+    kind: TransportErrorType = "unknown"
+    for cause in _chain(error):
+        name = type(cause).__name__
+        if isinstance(cause, TimeoutError) or "Timeout" in name:
+            kind = "timeout"
+        elif isinstance(cause, ssl.SSLError) or "SSL" in name:
+            kind = "tls_handshake_failed"
+        elif isinstance(cause, socket.gaierror) or "DNS" in name or "NameResolution" in name:
+            kind = "dns_failure"
+        elif isinstance(cause, ConnectionError) or any(
+            part in name for part in ("Connect", "Disconnect", "NetworkError", "ProtocolError")
+        ) or name in {"ReadError", "WriteError", "CloseError"}:
+            # Keep looking: beneath a refused connection may lie the name that was not found.
+            kind = "connection_reset"
+            continue
+        else:
+            continue
+        break
+    return StreamTransportException(kind, f"{type(error).__name__}: {error}")
+
+
+def _foreign_api_exception(error: Exception, status: int) -> StreamException:
+    # Stream's SDKs call the body raw_response_body (getstream) or response_text (stream_chat).
+    body = getattr(error, "raw_response_body", None) or getattr(error, "response_text", None)
+    text = body if isinstance(body, str) else ""
+    if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
+        return InvalidResponseException(status_code=status, raw_response_body=text)
+    response = getattr(error, "http_response", None)
+    headers = getattr(response, "headers", None)
+    ours = api_exception(status, headers if headers is not None else {}, text)
+    retry_after = getattr(error, "retry_after", None)
+    if ours.retry_after is None and retry_after is not None:
+        ours.retry_after = retry_after
+    return ours
+
+
+def _library(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what lies beneath it; some libraries wrap in `args` or `reason`, not `from`."""
+    seen: set[int] = set()
+    todo: list[object] = [error]
+    while todo:
+        cause = todo.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            todo += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]

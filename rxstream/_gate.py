@@ -1,0 +1,198 @@
+"""How many polls at once, and how fast: the one place that every poll of a client passes."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ._clock import TIMER_THREAD
+
+if TYPE_CHECKING:
+    from ._clock import Clock
+    from ._snapshot import RateLimitInfo
+
+__all__ = ["Gate", "gate_of"]
+
+_LOW: Final = 4
+# Clocks round to the microsecond, and a pause below that would be asked for again for ever.
+_TICK: Final = 1e-6
+_ASYNC_DEFAULT: Final = 100
+_SYNC_DEFAULT: Final = 32
+
+
+class Waiter(Protocol):
+    """A wait that wants to poll."""
+
+    def admitted(self) -> None:
+        """It may poll now; it owes the gate one `leave`."""
+        ...
+
+
+class Gate:
+    """Bounds the polls in flight and keeps them within the client's rate limit.
+
+    First come, first served, without a thread or a coroutine for each poll that waits. After a 429
+    nobody polls before the time that the server named. When less than a quarter of the window's
+    requests are left, polls are spread evenly over the time until the window ends.
+
+    Each client object has a gate of its own; pass one explicitly to share it between clients of
+    one application (Stream counts by application, not by connection) or to change its width.
+    """
+
+    def __init__(self, max_in_flight: int = _ASYNC_DEFAULT) -> None:
+        """Make a gate.
+
+        Args:
+            max_in_flight: How many polls may be in flight at once, 1 or more. Each poll of a sync
+                client takes a thread while it is in flight.
+
+        Raises:
+            TypeError: `max_in_flight` is no whole number.
+            ValueError: `max_in_flight` is less than 1.
+        """
+        if not isinstance(max_in_flight, int) or isinstance(max_in_flight, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
+            msg = f"max_in_flight must be a whole number, not {type(max_in_flight).__name__}"
+            raise TypeError(msg)
+        if max_in_flight < 1:
+            msg = f"max_in_flight must be 1 or more, not {max_in_flight}"
+            raise ValueError(msg)
+        self._max_in_flight = max_in_flight
+        self._lock = threading.Lock()
+        self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self._in_flight = 0
+        self._draining = False
+        self._clock: Clock = TIMER_THREAD
+        self._closed_until = 0.0
+        self._spacing = 0.0
+        self._spaced_until = 0.0
+        self._alarm: tuple[Clock, Any] | None = None
+
+    def __repr__(self) -> str:
+        """Show the width and how full it is."""
+        return (
+            f"Gate(max_in_flight={self._max_in_flight}, "
+            f"in_flight={self._in_flight}, queued={len(self._queue)})"
+        )
+
+    def enter(self, waiter: Waiter, clock: Clock) -> None:
+        """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
+        with self._lock:
+            self._adopt(clock)
+            self._queue[waiter] = None
+        self._drain()
+
+    def withdraw(self, waiter: Waiter) -> None:
+        """Stop waiting for a poll; without effect on one that was admitted."""
+        with self._lock:
+            self._queue.pop(waiter, None)
+            if not self._queue:
+                self._disarm()
+
+    def leave(self, rate_limit: RateLimitInfo | None = None, closed_for: float = 0.0) -> None:
+        """Give back the place of a poll that ended.
+
+        Args:
+            rate_limit: What its answer said of the rate limit.
+            closed_for: For how many seconds the server wants no more polls.
+        """
+        with self._lock:
+            self._in_flight -= 1
+            now = self._clock.now()
+            if rate_limit is not None:
+                self._pace(rate_limit, now)
+            if closed_for > 0:
+                self._closed_until = max(self._closed_until, now + closed_for)
+        self._drain()
+
+    def _pace(self, rate_limit: RateLimitInfo, now: float) -> None:
+        left = rate_limit.remaining - self._in_flight
+        window = rate_limit.reset_after.total_seconds()
+        if rate_limit.remaining * _LOW >= rate_limit.limit or window <= 0:
+            self._spacing = 0.0
+        elif left > 0:
+            self._spacing, self._spaced_until = window / left, now + window
+        else:
+            self._spacing = 0.0
+            self._closed_until = max(self._closed_until, now + window)
+
+    def _adopt(self, clock: Clock) -> None:
+        """Carry what is known over to the time that the newest wait lives in."""
+        if clock.timeline is not self._clock.timeline:
+            shift = clock.now() - self._clock.now()
+            self._closed_until += shift
+            self._spaced_until += shift
+        self._clock = clock
+
+    def _drain(self) -> None:
+        # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
+        # while its admission is still on the stack, and must not admit the next one from there.
+        with self._lock:
+            if self._draining:
+                return
+            self._draining = True
+        try:
+            while (waiter := self._next()) is not None:
+                waiter.admitted()
+        except BaseException:
+            with self._lock:
+                self._draining = False
+            raise
+
+    def _next(self) -> Waiter | None:
+        """The next wait that may poll now; None ends the draining."""
+        with self._lock:
+            if self._queue and self._in_flight < self._max_in_flight:
+                now = self._clock.now()
+                pause = self._closed_until - now
+                if pause <= _TICK:
+                    if self._spacing and now < self._spaced_until:
+                        self._closed_until = now + self._spacing
+                    self._in_flight += 1
+                    waiter, _ = self._queue.popitem(last=False)
+                    if not self._queue:
+                        self._disarm()
+                    return waiter
+                self._arm(pause)
+            self._draining = False
+            return None
+
+    def _arm(self, pause: float) -> None:
+        self._disarm()
+        clock = self._clock
+        self._alarm = clock, clock.call_later(pause, self._drain)
+
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            clock, timer = self._alarm
+            self._alarm = None
+            clock.cancel(timer)
+
+
+_gates: dict[int, tuple[weakref.ref[object], Gate]] = {}
+_gates_lock = threading.Lock()
+# For clients that cannot be referred to weakly, so that they stay bounded too.
+_shared: Final = Gate(_SYNC_DEFAULT)
+
+
+def gate_of(client: object, *, is_async: bool) -> Gate:
+    """The gate of a client object, made when it is first asked for.
+
+    It is as wide as the client's `max_connections` says, else 100; for a sync client never wider
+    than 32, since each of its polls takes a thread.
+    """
+    key = id(client)
+    with _gates_lock:
+        known = _gates.get(key)
+        if known is not None and known[0]() is client:
+            return known[1]
+        try:
+            alive = weakref.ref(client, lambda _: _gates.pop(key, None))
+        except TypeError:
+            return _shared
+        width = getattr(client, "max_connections", None)
+        wide = width if isinstance(width, int) and width > 0 else _ASYNC_DEFAULT
+        gate = Gate(wide if is_async else min(wide, _SYNC_DEFAULT))
+        _gates[key] = alive, gate
+        return gate

@@ -1,0 +1,340 @@
+"""The engine: one wait on one task as a small state machine, whatever the client's colour.
+
+::
+
+    IDLE → QUEUED → FETCHING → EMITTING → WAITING → QUEUED → … → DONE
+
+QUEUED is before the gate, FETCHING has a request in flight, EMITTING is inside the consumer's
+`on_next`, WAITING has a timer for the next poll. Any of them can go to DONE, by the deadline or by
+disposal. The lock guards only the change of state: no user code and no subscription under it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reactivex import abc
+
+from ._failures import is_transient
+from ._snapshot import task_exception
+from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._clock import Clock
+    from ._fetch import Attempt, Fetch
+    from ._gate import Gate
+    from ._snapshot import TaskSnapshot
+    from .backoff import Delays
+
+__all__ = ["Plan", "Polling"]
+
+_logger: Final = logging.getLogger("rxstream")
+
+# What the last poll before a deadline gets, besides twice the last round trip.
+_LAST_POLL: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all subscriptions of one observable share."""
+
+    task_id: str
+    cadence: Delays
+    timeout: float | None
+    retry: Delays | None
+
+
+class _State(Enum):
+    IDLE = "idle"
+    QUEUED = "queued"
+    FETCHING = "fetching"
+    EMITTING = "emitting"
+    WAITING = "waiting"
+    DONE = "done"
+
+
+class Polling(abc.DisposableBase):
+    """One subscription's wait. Disposing it stops everything."""
+
+    __slots__ = (
+        "_attempt",
+        "_clock",
+        "_deadline",
+        "_deadline_timer",
+        "_delay",
+        "_delays",
+        "_expired",
+        "_fetch",
+        "_gate",
+        "_is_last",
+        "_last",
+        "_lock",
+        "_observer",
+        "_plan",
+        "_polls",
+        "_retries",
+        "_round_trip",
+        "_sent_at",
+        "_state",
+        "_timer",
+        "_tries",
+        "_trouble",
+    )
+
+    def __init__(
+        self,
+        plan: Plan,
+        observer: abc.ObserverBase[TaskSnapshot],
+        clock: Clock,
+        fetch: Fetch,
+        gate: Gate,
+    ) -> None:
+        self._plan = plan
+        self._observer = observer
+        self._clock = clock
+        self._fetch = fetch
+        self._gate = gate
+        self._lock = threading.Lock()
+        self._state = _State.IDLE
+        self._delays: Iterator[float] | None = None
+        self._delay: float | None = None
+        self._retries: Iterator[float] | None = None
+        self._tries = 0
+        self._deadline = math.inf
+        self._deadline_timer: Any = None
+        self._timer: Any = None
+        self._attempt: Attempt | None = None
+        self._last: TaskSnapshot | None = None
+        self._trouble: BaseException | None = None
+        self._polls = 0
+        self._sent_at = 0.0
+        self._round_trip = 0.0
+        self._is_last = False
+        self._expired = False
+
+    def begin(self) -> None:
+        """Start the deadline and poll for the first time."""
+        if self._state is _State.DONE:
+            return
+        timeout = self._plan.timeout
+        if timeout is not None:
+            self._deadline = self._clock.now() + timeout
+            self._deadline_timer = self._clock.call_later(timeout, self._expire)
+        self._poll()
+
+    # -- from the timer to the request ---------------------------------------------------------
+
+    def _poll(self) -> None:
+        with self._lock:
+            if self._state is not _State.IDLE and self._state is not _State.WAITING:
+                return
+            self._state = _State.QUEUED
+            self._timer = None
+        self._gate.enter(self, self._clock)
+
+    def admitted(self) -> None:
+        """The gate has given this wait a place; from here on it owes one `leave`."""
+        if not self._clock.run(self._send):
+            self._gate.leave()
+
+    def _send(self) -> None:
+        with self._lock:
+            wanted = self._state is _State.QUEUED
+            if wanted:
+                self._state = _State.FETCHING
+                self._polls += 1
+                number = self._polls
+        if not wanted:
+            self._gate.leave()
+            return
+        self._sent_at = self._clock.now()
+        attempt = self._fetch.start(self._plan.task_id, self._answered)
+        if attempt is None:
+            return
+        with self._lock:
+            disposed = self._state is _State.DONE
+            if self._state is _State.FETCHING and self._polls == number:
+                self._attempt = attempt
+        if disposed:
+            attempt.cancel()
+
+    # -- from the answer to the consumer -------------------------------------------------------
+
+    def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        """A request ended, on whatever thread; the gate hears of it even if nobody else does."""
+        closed_for = 0.0
+        if snapshot is not None:
+            rate_limit = snapshot.rate_limit
+        else:
+            rate_limit = error.rate_limit if isinstance(error, StreamApiException) else None
+            if isinstance(error, StreamRateLimitException):
+                closed_for = _named_delay(error)
+        self._gate.leave(rate_limit, closed_for)
+        if self._state is not _State.DONE:
+            self._clock.deliver(lambda: self._receive(snapshot, error))
+
+    def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        with self._lock:
+            if self._state is not _State.FETCHING:
+                return
+            self._state = _State.EMITTING
+            self._attempt = None
+        self._round_trip = self._clock.now() - self._sent_at
+        if snapshot is None:
+            self._failed(cast("BaseException", error))
+            return
+        self._last = snapshot
+        self._trouble = self._retries = None
+        self._tries = 0
+        try:
+            self._observer.on_next(snapshot)
+        except BaseException:
+            # The consumer's own; it goes to whoever runs this clock, and the wait is over.
+            self.dispose()
+            raise
+        if snapshot.is_completed:
+            self._end(None)
+        elif snapshot.is_failed:
+            self._end(task_exception(self._plan.task_id, snapshot))
+        else:
+            self._pause(None)
+
+    def _failed(self, error: BaseException) -> None:
+        if self._plan.retry is None or not is_transient(error):
+            self._end(error)
+            return
+        self._trouble = error
+        self._tries += 1
+        self._pause(error)
+
+    # -- from the answer to the next poll ------------------------------------------------------
+
+    def _pause(self, error: BaseException | None) -> None:
+        """Wait for the next poll: by the cadence, or after an error by the back-off."""
+        if self._state is not _State.EMITTING:
+            return
+        try:
+            delay = self._cadence() if error is None else self._back_off()
+            if delay is not None and not 0 <= delay < math.inf:
+                msg = f"a schedule gave {delay!r}; delays are finite seconds, 0 or more"
+                raise ValueError(msg)
+        except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
+            self._end(fault)
+            return
+        if error is None:
+            delay = self._cut_short(cast("float", delay))
+        elif delay is None:
+            error.add_note(f"rxstream gave up after {self._tries} failed polls in a row")
+            self._end(error)
+            return
+        else:
+            delay = _named_delay(error) or self._cut_short(delay)
+            self._warn(error, delay)
+        with self._lock:
+            if self._state is not _State.EMITTING:
+                return
+            self._state = _State.WAITING
+            expired = self._expired
+            if not expired and delay < math.inf:
+                self._timer = self._clock.call_later(delay, self._poll)
+        if expired:
+            self._expire()
+
+    def _cadence(self) -> float:
+        if self._delays is None:
+            self._delays = self._plan.cadence()
+        # A schedule that has run out keeps its last delay.
+        self._delay = next(self._delays, self._delay)
+        if self._delay is None:
+            msg = "poll_interval gave no delay at all"
+            raise ValueError(msg)
+        return self._delay
+
+    def _back_off(self) -> float | None:
+        if self._retries is None:
+            self._retries = cast("Delays", self._plan.retry)()
+        return next(self._retries, None)
+
+    def _cut_short(self, delay: float) -> float:
+        """Make room for one last poll before the deadline, and for none after that."""
+        left = self._deadline - self._clock.now()
+        latest = max(left - _LAST_POLL - 2 * self._round_trip, left / 2)
+        if delay <= latest:
+            return delay
+        if self._is_last:
+            return math.inf
+        self._is_last = True
+        return max(latest, 0.0)
+
+    def _warn(self, error: BaseException, delay: float) -> None:
+        _logger.warning(
+            "task %s: poll %d failed, next one in %.3g s: %s",
+            self._plan.task_id,
+            self._polls,
+            delay,
+            error,
+            extra={"task_id": self._plan.task_id, "polls": self._polls, "delay": delay},
+        )
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
+        if not self._stop(expiring=expiring):
+            return
+        if error is None:
+            self._observer.on_completed()
+        else:
+            self._observer.on_error(cast("Exception", error))
+
+    def _expire(self) -> None:
+        """The deadline."""
+        timeout = cast("float", self._plan.timeout)
+        error = TaskTimeoutException(
+            task_id=self._plan.task_id, timeout=timeout, last=self._last, polls=self._polls
+        )
+        error.__cause__ = self._trouble
+        self._end(error, expiring=True)
+
+    def dispose(self) -> None:
+        """End the wait: no emission, no timer and no request after this."""
+        self._stop()
+
+    def _stop(self, *, expiring: bool = False) -> bool:
+        with self._lock:
+            before = self._state
+            if expiring and before is _State.EMITTING:
+                # A consumer that is being called is not interrupted but followed.
+                self._expired = True
+                return False
+            self._state = _State.DONE
+        if before is _State.DONE:
+            return False
+        self._clock.run(lambda: self._clean_up(before))
+        return True
+
+    def _clean_up(self, before: _State) -> None:
+        for timer in (self._timer, self._deadline_timer):
+            if timer is not None:
+                self._clock.cancel(timer)
+        if before is _State.QUEUED:
+            self._gate.withdraw(self)
+        elif before is _State.FETCHING and self._attempt is not None:
+            self._attempt.cancel()
+        self._timer = self._deadline_timer = self._attempt = None
+
+
+def _named_delay(error: BaseException) -> float:
+    """The pause that the server asks for: `Retry-After`, else the end of a used-up window; else 0."""
+    if isinstance(error, StreamApiException):
+        if error.retry_after is not None:
+            return error.retry_after.total_seconds()
+        if error.rate_limit is not None and isinstance(error, StreamRateLimitException):
+            return error.rate_limit.reset_after.total_seconds()
+    return 0.0

@@ -1,0 +1,252 @@
+"""Delays as data: a schedule is a callable that returns a fresh iterator of seconds.
+
+A schedule serves in two places. As `poll_interval` it is the cadence between good answers; as
+`retry` it is the back-off between failed ones, and its end is the end of patience. Any callable
+that returns an iterator of seconds is accepted in place of the schedules of this module.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+
+__all__ = [
+    "DEFAULT_RETRY",
+    "Delays",
+    "Duration",
+    "Schedule",
+    "constant",
+    "exponential",
+    "fibonacci",
+    "seconds",
+]
+
+Duration: TypeAlias = float | timedelta
+"""Seconds, or a timedelta."""
+
+Jitter: TypeAlias = Literal["full", "equal", "decorrelated"]
+
+
+@runtime_checkable
+class Delays(Protocol):
+    """Anything that gives a fresh iterator of delays in seconds each time it is called."""
+
+    def __call__(self) -> Iterator[float]:
+        """Start from the first delay."""
+        ...
+
+
+def seconds(value: object, name: str) -> float:
+    """Check a duration and give it as seconds.
+
+    Args:
+        value: Seconds as a number, or a timedelta.
+        name: The argument's name, for the error.
+
+    Raises:
+        TypeError: It is neither a number nor a timedelta.
+        ValueError: It is NaN, infinite or negative.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not 0 <= value < math.inf:
+        msg = f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
+class Schedule(ABC):
+    """A row of delays in seconds: immutable, comparable, started afresh by each call.
+
+    Made by `constant`, `exponential` and `fibonacci`, and refined by the methods below, each of
+    which returns a new schedule.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self) -> Iterator[float]:
+        """Start from the first delay."""
+
+    def jittered(self, how: Jitter = "full", seed: int | None = None) -> Schedule:
+        """Spread the delays at random, so that many waits do not retry in step.
+
+        Args:
+            how: `full`: between 0 and the delay. `equal`: between half the delay and the delay.
+                `decorrelated`: between the first delay and three times the one before, never
+                above the largest delay that the schedule has reached or is capped to.
+            seed: Makes the delays the same on each call; None draws new ones.
+
+        Raises:
+            ValueError: `how` is none of the three.
+        """
+        if how not in ("full", "equal", "decorrelated"):
+            msg = f'how must be "full", "equal" or "decorrelated", not {how!r}'
+            raise ValueError(msg)
+        return _Jittered(self, how, seed)
+
+    def capped(self, maximum: Duration) -> Schedule:
+        """Let no delay be longer than `maximum`.
+
+        Args:
+            maximum: Seconds, or a timedelta.
+        """
+        return _Capped(self, seconds(maximum, "maximum"))
+
+    def limited(self, attempts: int) -> Schedule:
+        """End after `attempts` delays.
+
+        As `retry`, that many further attempts are made; as `poll_interval`, the last delay stays.
+
+        Args:
+            attempts: How many delays, 1 or more.
+
+        Raises:
+            ValueError: `attempts` is less than 1.
+            TypeError: `attempts` is no whole number.
+        """
+        if not isinstance(attempts, int) or isinstance(attempts, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
+            msg = f"attempts must be a whole number, not {type(attempts).__name__}"
+            raise TypeError(msg)
+        if attempts < 1:
+            msg = f"attempts must be 1 or more, not {attempts}"
+            raise ValueError(msg)
+        return _Limited(self, attempts)
+
+
+def constant(delay: Duration) -> Schedule:
+    """The same delay for ever.
+
+    Args:
+        delay: Seconds, or a timedelta.
+    """
+    value = seconds(delay, "delay")
+    return _Row("constant", value, 1.0, None)
+
+
+def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None = None) -> Schedule:
+    """Each delay is `factor` times the one before.
+
+    A factor of 1.1 to 1.25 suits a cadence (`poll_interval`), 2 suits errors (`retry`).
+
+    Args:
+        first: The first delay: seconds, or a timedelta.
+        factor: The growth, 1 or more.
+        maximum: The longest delay, or None for no bound.
+
+    Raises:
+        ValueError: `factor` is below 1, or not finite.
+    """
+    if not 1 <= factor < math.inf:
+        msg = f"factor must be a finite number, 1 or more, not {factor!r}"
+        raise ValueError(msg)
+    return _Row("exponential", seconds(first, "first"), float(factor), _bound(maximum))
+
+
+def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
+    """Each delay is the sum of the two before: 1, 1, 2, 3, 5 … times `first`.
+
+    Args:
+        first: The first delay: seconds, or a timedelta.
+        maximum: The longest delay, or None for no bound.
+    """
+    return _Row("fibonacci", seconds(first, "first"), 1.0, _bound(maximum))
+
+
+def _bound(maximum: Duration | None) -> float | None:
+    return None if maximum is None else seconds(maximum, "maximum")
+
+
+# A year. Growth without a bound would otherwise reach infinity, which is no delay.
+_LONGEST: Final = 31_536_000.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Row(Schedule):
+    kind: Literal["constant", "exponential", "fibonacci"]
+    first: float
+    factor: float
+    maximum: float | None
+
+    def __call__(self) -> Iterator[float]:
+        top = _LONGEST if self.maximum is None else self.maximum
+        before, delay = 0.0, self.first
+        while True:
+            yield min(delay, top) if self.kind != "constant" else delay
+            if self.kind == "fibonacci":
+                before, delay = min(delay, top), min(before + delay, top)
+            else:
+                delay = delay * self.factor if delay < top else delay
+
+    def __repr__(self) -> str:
+        shown = [f"{self.first:g}"]
+        if self.kind == "exponential":
+            shown.append(f"factor={self.factor:g}")
+        if self.maximum is not None:
+            shown.append(f"maximum={self.maximum:g}")
+        return f"{self.kind}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Jittered(Schedule):
+    inner: Schedule
+    how: Jitter
+    seed: int | None
+
+    def __call__(self) -> Iterator[float]:
+        # The shared generator unless a seed is asked for: one of its own is 2.5 kB a subscription.
+        uniform = random.uniform if self.seed is None else random.Random(self.seed).uniform  # noqa: S311 -- spreads load, guards no secret
+        if self.how == "decorrelated":
+            return self._decorrelated(uniform)
+        least = 0.0 if self.how == "full" else 0.5
+        return (uniform(delay * least, delay) for delay in self.inner())
+
+    def _decorrelated(self, uniform: Callable[[float, float], float]) -> Iterator[float]:
+        first = before = top = None
+        for delay in self.inner():
+            if first is None or before is None or top is None:
+                first = before = top = delay
+            top = max(top, delay)
+            before = min(top, uniform(first, max(first, before * 3)))
+            yield before
+
+    def __repr__(self) -> str:
+        seeded = "" if self.seed is None else f", seed={self.seed}"
+        return f'{self.inner!r}.jittered("{self.how}"{seeded})'
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Capped(Schedule):
+    inner: Schedule
+    maximum: float
+
+    def __call__(self) -> Iterator[float]:
+        return (min(delay, self.maximum) for delay in self.inner())
+
+    def __repr__(self) -> str:
+        return f"{self.inner!r}.capped({self.maximum:g})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Limited(Schedule):
+    inner: Schedule
+    attempts: int
+
+    def __call__(self) -> Iterator[float]:
+        return islice(self.inner(), self.attempts)
+
+    def __repr__(self) -> str:
+        return f"{self.inner!r}.limited({self.attempts})"
+
+
+DEFAULT_RETRY: Final = exponential(0.5, maximum=30.0).jittered("full").limited(10)
+"""How failed polls are retried unless told otherwise: up to ten times, 0.5 s and doubling."""

@@ -1,0 +1,262 @@
+"""Every way a wait can end badly.
+
+::
+
+    StreamException
+    ├── StreamApiException              an HTTP error answer
+    │   └── StreamRateLimitException    429
+    ├── StreamTransportException        no usable answer
+    │   └── TaskTimeoutException        the wait's own deadline (also a TimeoutError)
+    ├── StreamTaskException             the task failed
+    ├── TaskCancelledException          the wait was cancelled by a signal
+    └── InvalidResponseException        a 2xx or 3xx answer that is not a task
+
+Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
+`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK.
+All of them pickle, and their text is one line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from ._snapshot import RateLimitInfo, TaskSnapshot
+
+__all__ = [
+    "InvalidResponseException",
+    "StreamApiException",
+    "StreamException",
+    "StreamRateLimitException",
+    "StreamTaskException",
+    "StreamTransportException",
+    "TaskCancelledException",
+    "TaskTimeoutException",
+    "TransportErrorType",
+]
+
+TransportErrorType: TypeAlias = Literal[
+    "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
+]
+
+_LINE_LENGTH: Final = 500
+_BODY_LENGTH: Final = 4_000
+
+
+def _one_line(text: object) -> str:
+    line = " ".join(str(text).split())
+    return line if len(line) <= _LINE_LENGTH else f"{line[: _LINE_LENGTH - 1]}…"
+
+
+def _rebuild(
+    cls: type[StreamException], args: tuple[object, ...], state: dict[str, Any]
+) -> StreamException:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class StreamException(Exception):
+    """The root of every error that Stream or the way to it can cause."""
+
+    def __init__(self, message: object = "") -> None:
+        """Say what happened.
+
+        Args:
+            message: What happened; white space is folded, so that it prints on one line.
+        """
+        super().__init__(_one_line(message))
+
+    # The constructors take keywords, so Exception's own pickling by `cls(*args)` cannot serve.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the class, the message and the fields."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class StreamApiException(StreamException):
+    """Stream, or a proxy in front of it, answered with an HTTP error (4xx or 5xx)."""
+
+    def __init__(
+        self,
+        *,
+        status_code: int,
+        code: int = 0,
+        message: str = "",
+        exception_fields: Mapping[str, Any] | None = None,
+        unrecoverable: bool = False,
+        more_info: str | None = None,
+        details: Sequence[Any] = (),
+        raw_response_body: str = "",
+        rate_limit: RateLimitInfo | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        """Keep what the answer said.
+
+        Args:
+            status_code: The HTTP status.
+            code: Stream's own error code; 0 where the answer had none.
+            message: Stream's text; empty where the answer had none.
+            exception_fields: What was wrong with which field of the request.
+            unrecoverable: The server says that trying again is of no use.
+            more_info: An address with more about the error.
+            details: Further codes.
+            raw_response_body: The body as text, cut to 4,000 characters.
+            rate_limit: The rate limit as of this answer, if it named one.
+            retry_after: How long the server asks to wait, if it did.
+        """
+        self.status_code = status_code
+        self.code = code
+        self.message = message
+        self.exception_fields: dict[str, Any] = dict(exception_fields or {})
+        self.unrecoverable = unrecoverable
+        self.more_info = more_info
+        self.details: list[Any] = list(details)
+        self.raw_response_body = raw_response_body[:_BODY_LENGTH]
+        self.rate_limit = rate_limit
+        self.retry_after = retry_after
+        said = message or raw_response_body
+        coded = f", code={code}" if code else ""
+        super().__init__(
+            f"Stream API error (status={status_code}{coded})" + (f": {said}" if said else "")
+        )
+
+
+class StreamRateLimitException(StreamApiException):
+    """HTTP 429: too many requests.
+
+    `retry_after` is the `Retry-After` header as a timedelta, or None without one; `rate_limit`
+    holds the `X-RateLimit-*` headers, or None without them.
+    """
+
+
+class StreamTransportException(StreamException):
+    """No usable answer came back; `__cause__` is the HTTP library's own exception."""
+
+    def __init__(self, error_type: TransportErrorType, message: str = "") -> None:
+        """Say what kind of failure it was.
+
+        Args:
+            error_type: `timeout`, `connection_reset`, `dns_failure`, `tls_handshake_failed` or
+                `unknown`.
+            message: What happened.
+        """
+        self.error_type: TransportErrorType = error_type
+        super().__init__(message or f"Stream transport error ({error_type})")
+
+
+class TaskTimeoutException(StreamTransportException, TimeoutError):
+    """The wait's own deadline passed; the task may still be running on the server.
+
+    `__cause__` is the last transient error, if no good answer came after it.
+    """
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        timeout: float,
+        last: TaskSnapshot | None = None,
+        polls: int = 0,
+        message: str = "",
+    ) -> None:
+        """Keep what was known at the deadline.
+
+        Args:
+            task_id: The id that was waited on.
+            timeout: The deadline in seconds, counted from the start of the wait.
+            last: The last answer, or None if there was none.
+            polls: How many requests were sent.
+            message: Replaces the default text.
+        """
+        self.task_id = task_id
+        self.timeout = timeout
+        self.last = last
+        self.polls = polls
+        seen = "no answer" if last is None else f"last status {last.status!r}"
+        super().__init__(
+            "timeout",
+            message or f"Task {task_id} was not done after {timeout:g} s ({polls} polls, {seen})",
+        )
+
+
+class StreamTaskException(StreamException):
+    """The task ended with status `failed` (or `error`).
+
+    The backend can write `failed` before its queue tries the task again, so a later poll of the
+    same id may still see it complete.
+    """
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        error_type: str = "unknown",
+        description: str = "",
+        stack_trace: str | None = None,
+        version: str | None = None,
+        snapshot: TaskSnapshot | None = None,
+    ) -> None:
+        """Keep what the server said of the failure.
+
+        Args:
+            task_id: The id that was waited on.
+            error_type: The failure's type; `unknown` where the server gave none.
+            description: The failure's text; empty where the server gave none.
+            stack_trace: The server's stack trace, if it sent one.
+            version: The version of the server's code, if it said.
+            snapshot: The answer that carried the failure.
+        """
+        self.task_id = task_id
+        self.error_type = error_type
+        self.description = description
+        self.stack_trace = stack_trace
+        self.version = version
+        self.snapshot = snapshot
+        super().__init__(
+            f"Task {task_id} failed ({error_type})" + (f": {description}" if description else "")
+        )
+
+
+class TaskCancelledException(StreamException):
+    """The wait was ended by a signal; the task itself goes on, Stream has no call to cancel it."""
+
+    def __init__(self, *, task_id: str | None = None, last: TaskSnapshot | None = None) -> None:
+        """Keep what was known when the signal came.
+
+        Args:
+            task_id: The id that was waited on, where it is known.
+            last: The last answer, or None if there was none.
+        """
+        self.task_id = task_id
+        self.last = last
+        waited = "The wait" if task_id is None else f"The wait for task {task_id}"
+        super().__init__(f"{waited} was cancelled")
+
+
+class InvalidResponseException(StreamException):
+    """A 2xx or 3xx answer that is not what Stream's API sends: empty, HTML, cut JSON, a redirect.
+
+    It ends the wait: whatever answered is not Stream, and asking it again would only hide that.
+    """
+
+    def __init__(
+        self, *, status_code: int | None, raw_response_body: str = "", message: str = ""
+    ) -> None:
+        """Keep what came instead.
+
+        Args:
+            status_code: The HTTP status; None where a foreign client does not tell.
+            raw_response_body: The body as text, cut to 4,000 characters.
+            message: What is wrong with it.
+        """
+        self.status_code = status_code
+        self.raw_response_body = raw_response_body[:_BODY_LENGTH]
+        super().__init__(
+            (message or "The answer is not a Stream API answer")
+            + (f" (status={status_code})" if status_code is not None else "")
+            + (f": {raw_response_body[:120]!r}" if raw_response_body else "")
+        )
