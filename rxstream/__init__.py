@@ -4,14 +4,19 @@ from . import backoff, errors
 from ._gate import Gate
 from ._snapshot import RateLimitInfo, TaskSnapshot
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
+from ._version import __version__
+from .client import AsyncStreamClient, StreamClient
 
-__all__ = [
+__all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
+    "task_observable",
+    "wait_for_task",
+    "wait_for_task_async",
+    "AsyncStreamClient",
     "Gate",
+    "StreamClient",
     "RateLimitInfo",
     "TaskSnapshot",
     "backoff",
     "errors",
-    "task_observable",
-    "wait_for_task",
-    "wait_for_task_async",
+    "__version__",
 ]

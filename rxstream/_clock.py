@@ -1,4 +1,4 @@
-"""Where time comes from: a running loop, our timer thread, or a scheduler, virtual ones included.
+"""Where time comes from: a running loop, or our one timer thread.
 
 Everything else asks a `Clock`. Its `now` is monotonic (or virtual), never the wall clock, which can
 be set back while a wait is under way.
@@ -15,26 +15,15 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reactivex.scheduler import (
-    ImmediateScheduler,
-    NewThreadScheduler,
-    TimeoutScheduler,
-    TrampolineScheduler,
-    VirtualTimeScheduler,
-)
-from reactivex.scheduler.eventloop import AsyncIOScheduler
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reactivex import abc
-
 __all__ = [
+    "TIMER_THREAD",
     "Clock",
     "LoopClock",
     "TimerThread",
-    "VirtualClock",
-    "clock_of",
+    "guarded",
     "monotonic",
     "running_loop",
     "utc_now",
@@ -147,71 +136,6 @@ class _PostedTimer:
             self._handle.cancel()
 
 
-class VirtualClock:
-    """The time of a virtual-time scheduler."""
-
-    __slots__ = ("_scheduler",)
-
-    def __init__(self, scheduler: VirtualTimeScheduler) -> None:
-        self._scheduler = scheduler
-
-    @property
-    def timeline(self) -> object:
-        return self._scheduler
-
-    def now(self) -> float:
-        return self._scheduler.now.timestamp()
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        return _schedule(self._scheduler, delay, callback)
-
-    def cancel(self, timer: Any) -> None:
-        timer.dispose()
-
-    def run(self, callback: Callable[[], object]) -> bool:
-        callback()
-        return True
-
-    deliver = run
-
-
-class _SchedulerClock:
-    """A scheduler with a home of its own (an event loop's thread, a window toolkit)."""
-
-    __slots__ = ("_scheduler",)
-
-    timeline: Final = monotonic
-    # Not `scheduler.now`, which is the wall clock.
-    now = staticmethod(monotonic)
-
-    def __init__(self, scheduler: abc.SchedulerBase) -> None:
-        self._scheduler = scheduler
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        return _schedule(self._scheduler, delay, callback)
-
-    def cancel(self, timer: Any) -> None:
-        timer.dispose()
-
-    def run(self, callback: Callable[[], object]) -> bool:
-        callback()
-        return True
-
-    def deliver(self, callback: Callable[[], object]) -> bool:
-        self._scheduler.schedule(lambda *_: _call(callback))
-        return True
-
-
-def _call(callback: Callable[[], object]) -> None:
-    callback()
-
-
-def _schedule(
-    scheduler: abc.SchedulerBase, delay: float, callback: Callable[[], object]
-) -> abc.DisposableBase:
-    return scheduler.schedule_relative(delay, lambda *_: _call(callback))
-
-
 class _Timer:
     __slots__ = ("callback", "due", "number")
 
@@ -231,8 +155,7 @@ class TimerThread:
     `threading.excepthook`, and the timers after it fire.
     """
 
-    timeline: Final = monotonic
-    now = staticmethod(monotonic)
+    timeline: object = monotonic
 
     def __init__(self) -> None:
         self._reset()
@@ -245,6 +168,9 @@ class TimerThread:
         self._cancelled = 0
         self._count = 0
         self._thread: threading.Thread | None = None
+
+    def now(self) -> float:
+        return monotonic()
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> _Timer:
         with self._changed:
@@ -315,40 +241,3 @@ def guarded(callback: Callable[[], object]) -> None:
 
 
 TIMER_THREAD: Final = TimerThread()
-
-# These hold a thread for each pending timer, or block the caller until it is due; they have no
-# home that emissions would have to come from, so our one timer thread can stand in for them.
-_HOMELESS: Final = (ImmediateScheduler, NewThreadScheduler, TimeoutScheduler, TrampolineScheduler)
-
-
-def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
-    """Choose the clock of one subscription.
-
-    Args:
-        scheduler: The scheduler asked for, or None.
-        is_async: Whether the client needs a running loop.
-
-    Raises:
-        RuntimeError: The client is async, and no loop runs in this thread.
-    """
-    if isinstance(scheduler, VirtualTimeScheduler):
-        return VirtualClock(scheduler)
-    if isinstance(scheduler, AsyncIOScheduler):
-        # Its own timers cost three times those of the loop beneath, and its `now` is the wall
-        # clock; the loop has no public name there.
-        loop = getattr(scheduler, "_loop", None)
-        if isinstance(loop, asyncio.AbstractEventLoop):
-            return LoopClock(loop)
-    if scheduler is not None and not isinstance(scheduler, _HOMELESS):
-        return _SchedulerClock(scheduler)
-    if not is_async:
-        return TIMER_THREAD
-    loop = running_loop()
-    if loop is None:
-        msg = (
-            "an async client needs a running event loop: subscribe inside a coroutine "
-            "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
-            "or use the sync StreamClient"
-        )
-        raise RuntimeError(msg)
-    return LoopClock(loop)

@@ -81,9 +81,13 @@ def transport_error(error: BaseException) -> StreamTransportException:
             kind = "tls_handshake_failed"
         elif isinstance(cause, socket.gaierror) or "DNS" in name or "NameResolution" in name:
             kind = "dns_failure"
-        elif isinstance(cause, ConnectionError) or any(
-            part in name for part in ("Connect", "Disconnect", "NetworkError", "ProtocolError")
-        ) or name in {"ReadError", "WriteError", "CloseError"}:
+        elif (
+            isinstance(cause, ConnectionError)
+            or any(
+                part in name for part in ("Connect", "Disconnect", "NetworkError", "ProtocolError")
+            )
+            or name in {"ReadError", "WriteError", "CloseError"}
+        ):
             # Keep looking: beneath a refused connection may lie the name that was not found.
             kind = "connection_reset"
             continue
@@ -113,7 +117,7 @@ def _library(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what lies beneath it; some libraries wrap in `args` or `reason`, not `from`."""
+    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`."""
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:
@@ -121,4 +125,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            todo += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+            todo += [
+                cause.__cause__,
+                cause.__context__,
+                getattr(cause, "reason", None),
+                *cause.args,
+            ]

@@ -8,8 +8,9 @@ import math
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
-from ._clock import LoopClock, VirtualClock, running_loop
+from ._clock import LoopClock, running_loop
 from ._failures import translated
+from ._schedulers import VirtualClock
 from ._wire import read_answer
 from ._workers import WORKERS
 from .errors import InvalidResponseException, StreamTransportException
@@ -194,7 +195,7 @@ class _InPlace:
             if inspect.isawaitable(answer):
                 attempt = _Stepped(answer, self._clock, task_id, done)
                 attempt.step()
-                return attempt
+                return None if attempt.ended else attempt
             _read(answer, task_id, done)
             return None
         done(None, failure)
@@ -204,7 +205,7 @@ class _InPlace:
 class _Stepped:
     """A coroutine whose pauses are virtual."""
 
-    __slots__ = ("_clock", "_done", "_steps", "_task_id", "_timer")
+    __slots__ = ("_clock", "_done", "_steps", "_task_id", "_timer", "ended")
 
     def __init__(
         self, answer: Awaitable[Any], clock: VirtualClock, task_id: str, done: Done
@@ -214,6 +215,7 @@ class _Stepped:
         self._task_id = task_id
         self._done = done
         self._timer: Any = None
+        self.ended = False
 
     def step(self) -> None:
         self._timer = None
@@ -236,12 +238,16 @@ class _Stepped:
                 "use the fakes of rxstream.testing, or a virtual event loop"
             )
             failure = RuntimeError(msg)
+        self.ended = True
         if failure is not None:
             self._done(None, failure)
         else:
             _read(answer, self._task_id, self._done)
 
     def cancel(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
         if self._timer is not None:
             self._clock.cancel(self._timer)
         self._steps.close()

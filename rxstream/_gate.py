@@ -7,6 +7,7 @@ import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ._checks import whole
 from ._clock import TIMER_THREAD
 
 if TYPE_CHECKING:
@@ -52,13 +53,7 @@ class Gate:
             TypeError: `max_in_flight` is no whole number.
             ValueError: `max_in_flight` is less than 1.
         """
-        if not isinstance(max_in_flight, int) or isinstance(max_in_flight, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-            msg = f"max_in_flight must be a whole number, not {type(max_in_flight).__name__}"
-            raise TypeError(msg)
-        if max_in_flight < 1:
-            msg = f"max_in_flight must be 1 or more, not {max_in_flight}"
-            raise ValueError(msg)
-        self._max_in_flight = max_in_flight
+        self._max_in_flight = whole(max_in_flight, "max_in_flight")
         self._lock = threading.Lock()
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
         self._in_flight = 0

@@ -19,14 +19,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reactivex import abc
+from typing_extensions import override
 
 from ._failures import is_transient
+from ._pauses import Pauses, named_delay
 from ._snapshot import task_exception
 from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ._clock import Clock
     from ._fetch import Attempt, Fetch
     from ._gate import Gate
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Polling"]
 
 _logger: Final = logging.getLogger("rxstream")
-
-# What the last poll before a deadline gets, besides twice the last round trip.
-_LAST_POLL: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +65,19 @@ class Polling(abc.DisposableBase):
         "_clock",
         "_deadline",
         "_deadline_timer",
-        "_delay",
-        "_delays",
         "_expired",
         "_fetch",
         "_gate",
-        "_is_last",
         "_last",
         "_lock",
         "_observer",
+        "_pauses",
         "_plan",
         "_polls",
-        "_retries",
         "_round_trip",
         "_sent_at",
         "_state",
         "_timer",
-        "_tries",
         "_trouble",
     )
 
@@ -103,10 +96,7 @@ class Polling(abc.DisposableBase):
         self._gate = gate
         self._lock = threading.Lock()
         self._state = _State.IDLE
-        self._delays: Iterator[float] | None = None
-        self._delay: float | None = None
-        self._retries: Iterator[float] | None = None
-        self._tries = 0
+        self._pauses = Pauses(plan.cadence, plan.retry)
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._timer: Any = None
@@ -116,7 +106,6 @@ class Polling(abc.DisposableBase):
         self._polls = 0
         self._sent_at = 0.0
         self._round_trip = 0.0
-        self._is_last = False
         self._expired = False
 
     def begin(self) -> None:
@@ -150,7 +139,7 @@ class Polling(abc.DisposableBase):
             if wanted:
                 self._state = _State.FETCHING
                 self._polls += 1
-                number = self._polls
+            number = self._polls
         if not wanted:
             self._gate.leave()
             return
@@ -175,7 +164,7 @@ class Polling(abc.DisposableBase):
         else:
             rate_limit = error.rate_limit if isinstance(error, StreamApiException) else None
             if isinstance(error, StreamRateLimitException):
-                closed_for = _named_delay(error)
+                closed_for = named_delay(error)
         self._gate.leave(rate_limit, closed_for)
         if self._state is not _State.DONE:
             self._clock.deliver(lambda: self._receive(snapshot, error))
@@ -191,8 +180,7 @@ class Polling(abc.DisposableBase):
             self._failed(cast("BaseException", error))
             return
         self._last = snapshot
-        self._trouble = self._retries = None
-        self._tries = 0
+        self._trouble = None
         try:
             self._observer.on_next(snapshot)
         except BaseException:
@@ -211,67 +199,38 @@ class Polling(abc.DisposableBase):
             self._end(error)
             return
         self._trouble = error
-        self._tries += 1
         self._pause(error)
 
     # -- from the answer to the next poll ------------------------------------------------------
 
     def _pause(self, error: BaseException | None) -> None:
         """Wait for the next poll: by the cadence, or after an error by the back-off."""
-        if self._state is not _State.EMITTING:
+        if self._state is _State.DONE:
             return
+        left = self._deadline - self._clock.now()
+        delay: float | None
         try:
-            delay = self._cadence() if error is None else self._back_off()
-            if delay is not None and not 0 <= delay < math.inf:
-                msg = f"a schedule gave {delay!r}; delays are finite seconds, 0 or more"
-                raise ValueError(msg)
+            if error is None:
+                delay = self._pauses.after_answer(left, self._round_trip)
+            else:
+                delay = self._pauses.after_error(error, left, self._round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             self._end(fault)
             return
-        if error is None:
-            delay = self._cut_short(cast("float", delay))
-        elif delay is None:
-            error.add_note(f"rxstream gave up after {self._tries} failed polls in a row")
-            self._end(error)
-            return
-        else:
-            delay = _named_delay(error) or self._cut_short(delay)
+        if error is not None:
+            if delay is None:
+                self._end(error)
+                return
             self._warn(error, delay)
         with self._lock:
             if self._state is not _State.EMITTING:
                 return
             self._state = _State.WAITING
             expired = self._expired
-            if not expired and delay < math.inf:
+            if not expired and delay is not None and delay < math.inf:
                 self._timer = self._clock.call_later(delay, self._poll)
         if expired:
             self._expire()
-
-    def _cadence(self) -> float:
-        if self._delays is None:
-            self._delays = self._plan.cadence()
-        # A schedule that has run out keeps its last delay.
-        self._delay = next(self._delays, self._delay)
-        if self._delay is None:
-            msg = "poll_interval gave no delay at all"
-            raise ValueError(msg)
-        return self._delay
-
-    def _back_off(self) -> float | None:
-        if self._retries is None:
-            self._retries = cast("Delays", self._plan.retry)()
-        return next(self._retries, None)
-
-    def _cut_short(self, delay: float) -> float:
-        """Make room for one last poll before the deadline, and for none after that."""
-        left = self._deadline - self._clock.now()
-        latest = max(left - _LAST_POLL - 2 * self._round_trip, left / 2)
-        if delay <= latest:
-            return delay
-        if self._is_last:
-            return math.inf
-        self._is_last = True
-        return max(latest, 0.0)
 
     def _warn(self, error: BaseException, delay: float) -> None:
         _logger.warning(
@@ -302,6 +261,7 @@ class Polling(abc.DisposableBase):
         error.__cause__ = self._trouble
         self._end(error, expiring=True)
 
+    @override
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
         self._stop()
@@ -328,13 +288,3 @@ class Polling(abc.DisposableBase):
         elif before is _State.FETCHING and self._attempt is not None:
             self._attempt.cancel()
         self._timer = self._deadline_timer = self._attempt = None
-
-
-def _named_delay(error: BaseException) -> float:
-    """The pause that the server asks for: `Retry-After`, else the end of a used-up window; else 0."""
-    if isinstance(error, StreamApiException):
-        if error.retry_after is not None:
-            return error.retry_after.total_seconds()
-        if error.rate_limit is not None and isinstance(error, StreamRateLimitException):
-            return error.rate_limit.reset_after.total_seconds()
-    return 0.0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
+from ._checks import to_mapping
 from .errors import StreamTaskException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["RateLimitInfo", "TaskSnapshot", "as_mapping", "task_exception"]
 
@@ -112,8 +115,9 @@ class TaskSnapshot:
 
 def as_mapping(data: object) -> Mapping[str, Any]:
     """Read an answer that another client has already turned into an object with attributes."""
-    if isinstance(data, Mapping):
-        return cast("Mapping[str, Any]", data)
+    mapping = to_mapping(data)
+    if mapping is not None:
+        return mapping
     fields = {name: getattr(data, name, None) for name in _FIELDS}
     error = fields["error"]
     if hasattr(error, "type") or hasattr(error, "description"):
@@ -125,8 +129,8 @@ def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
     """Build the exception of a failed task from wherever the server put the reason."""
     said: dict[str, Any] = {}
     for place in (snapshot.result, snapshot.error):  # the later one wins
-        if isinstance(place, Mapping):
-            found = cast("Mapping[str, Any]", place)
+        found = to_mapping(place)
+        if found is not None:
             said.update({k: found[k] for k in _ERROR_FIELDS if _text(found.get(k))})
         elif place is not None:
             said["description"] = place

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reactivex import Observable, abc
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from ._clock import clock_of
+from ._checks import optional, seconds, text
 from ._fetch import fetch_of, is_async
 from ._gate import Gate, gate_of
 from ._polling import Plan, Polling
-from .backoff import DEFAULT_RETRY, Delays, Duration, constant, seconds
+from ._schedulers import clock_of
+from .backoff import DEFAULT_RETRY, Delays, Duration, constant
 
 if TYPE_CHECKING:
     from ._snapshot import TaskSnapshot
+
+_NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
@@ -70,13 +73,13 @@ def task_observable(
     """
     colour = is_async(client)
     plan = Plan(
-        task_id=_checked_id(task_id),
+        task_id=text(task_id, "task_id", _NOTHING_TO_WAIT_FOR),
         cadence=_cadence(poll_interval),
         timeout=None if timeout is None else seconds(timeout, "timeout"),
         retry=_checked_retry(retry),
     )
-    _check_optional(gate, Gate, "gate")
-    _check_optional(scheduler, abc.SchedulerBase, "scheduler")
+    optional(gate, Gate, "gate")
+    optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
         observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
@@ -187,24 +190,6 @@ async def wait_for_task_async(
     return last.pop().result
 
 
-def _checked_id(task_id: object) -> str:
-    if not isinstance(task_id, str):
-        msg = (
-            f"task_id must be a string, not {type(task_id).__name__}; "
-            "an operation that returns None has left nothing to wait for"
-        )
-        raise TypeError(msg)
-    if not task_id.strip():
-        msg = "task_id must not be empty"
-        raise ValueError(msg)
-    try:
-        task_id.encode()
-    except UnicodeEncodeError as error:
-        msg = f"task_id cannot be sent: {error.reason}"
-        raise ValueError(msg) from error
-    return task_id
-
-
 def _cadence(poll_interval: object) -> Delays:
     if callable(poll_interval):
         return cast("Delays", poll_interval)
@@ -219,9 +204,3 @@ def _checked_retry(retry: object) -> Delays | None:
         )
         raise TypeError(msg)
     return cast("Delays | None", retry)
-
-
-def _check_optional(value: object, kind: type, name: str) -> None:
-    if value is not None and not isinstance(value, kind):
-        msg = f"{name} must be a {kind.__name__} or None, not {type(value).__name__}"
-        raise TypeError(msg)

@@ -6,13 +6,14 @@ The source of the facts is the behaviour of Stream's own SDKs; no live backend w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+from ._checks import to_mapping
 from ._clock import utc_now
 from ._snapshot import RateLimitInfo, TaskSnapshot, as_mapping
 from .errors import InvalidResponseException, StreamApiException, StreamRateLimitException
@@ -70,9 +71,7 @@ def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> 
         InvalidResponseException: It is neither that nor a task.
     """
     data = _read_object(status_code, headers, body)
-    snapshot = TaskSnapshot.from_mapping(
-        data, task_id=task_id, rate_limit=read_rate_limit(headers)
-    )
+    snapshot = TaskSnapshot.from_mapping(data, task_id=task_id, rate_limit=read_rate_limit(headers))
     if snapshot is None:
         raise InvalidResponseException(
             status_code=status_code,
@@ -83,7 +82,7 @@ def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> 
 
 
 def read_started(status_code: int, headers: Headers, body: bytes) -> str | None:
-    """Read the answer to a call that starts a task: its id, or None if there is nothing to wait for.
+    """Read the answer to a call that starts a task: its id, or None for nothing to wait for.
 
     Args:
         status_code: The HTTP status.
@@ -110,15 +109,12 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
     """
     if isinstance(answer, TaskSnapshot):
         return answer
-    data = answer if isinstance(answer, Mapping) else getattr(answer, "data", None)
+    mapping = to_mapping(answer)
+    data: object = getattr(answer, "data", None) if mapping is None else mapping
     if data is not None:
         # Official clients offer headers() on their answers; anything else goes without.
-        headers = _called(answer, "headers")
-        lowered: Headers = (
-            {str(k).lower(): str(v) for k, v in cast("Mapping[object, object]", headers).items()}
-            if isinstance(headers, Mapping)
-            else {}
-        )
+        headers = to_mapping(_called(answer, "headers")) or {}
+        lowered = {str(name).lower(): str(value) for name, value in headers.items()}
         snapshot = TaskSnapshot.from_mapping(
             as_mapping(data), task_id=task_id, rate_limit=read_rate_limit(lowered)
         )
@@ -138,7 +134,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
         parsed: Any = json.loads(text)
     except ValueError:
         parsed = None
-    said = cast("Mapping[str, Any]", parsed) if isinstance(parsed, Mapping) else {}
+    said = to_mapping(parsed) or {}
     code, details, fields = said.get("code"), said.get("details"), said.get("exception_fields")
     message, more_info = said.get("message"), said.get("more_info")
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
@@ -146,10 +142,10 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
         status_code=status_code,
         code=code if isinstance(code, int) else 0,
         message=message if isinstance(message, str) else "",
-        exception_fields=cast("Mapping[str, Any]", fields) if isinstance(fields, Mapping) else None,
+        exception_fields=to_mapping(fields),
         unrecoverable=said.get("unrecoverable") is True,
         more_info=more_info if isinstance(more_info, str) and more_info else None,
-        details=cast("list[Any]", details) if isinstance(details, list) else (),
+        details=list(cast("Iterable[Any]", details)) if isinstance(details, list) else (),
         raw_response_body=text,
         rate_limit=read_rate_limit(headers),
         retry_after=_retry_after(headers),
@@ -184,8 +180,9 @@ def _read_object(status_code: int, headers: Headers, body: bytes) -> Mapping[str
                 raw_response_body=_text(body),
                 message="The answer is not JSON" if body else "The answer is empty",
             ) from error
-        if isinstance(data, dict):
-            return cast("dict[str, Any]", data)
+        found = to_mapping(data)
+        if found is not None:
+            return found
     raise InvalidResponseException(
         status_code=status_code,
         raw_response_body=_text(body),

@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+
+from ._checks import seconds, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "DEFAULT_RETRY",
@@ -24,7 +28,6 @@ __all__ = [
     "constant",
     "exponential",
     "fibonacci",
-    "seconds",
 ]
 
 Duration: TypeAlias = float | timedelta
@@ -33,35 +36,12 @@ Duration: TypeAlias = float | timedelta
 Jitter: TypeAlias = Literal["full", "equal", "decorrelated"]
 
 
-@runtime_checkable
 class Delays(Protocol):
     """Anything that gives a fresh iterator of delays in seconds each time it is called."""
 
     def __call__(self) -> Iterator[float]:
         """Start from the first delay."""
         ...
-
-
-def seconds(value: object, name: str) -> float:
-    """Check a duration and give it as seconds.
-
-    Args:
-        value: Seconds as a number, or a timedelta.
-        name: The argument's name, for the error.
-
-    Raises:
-        TypeError: It is neither a number nor a timedelta.
-        ValueError: It is NaN, infinite or negative.
-    """
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
-        raise TypeError(msg)
-    if not 0 <= value < math.inf:
-        msg = f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
-        raise ValueError(msg)
-    return float(value)
 
 
 class Schedule(ABC):
@@ -114,13 +94,7 @@ class Schedule(ABC):
             ValueError: `attempts` is less than 1.
             TypeError: `attempts` is no whole number.
         """
-        if not isinstance(attempts, int) or isinstance(attempts, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-            msg = f"attempts must be a whole number, not {type(attempts).__name__}"
-            raise TypeError(msg)
-        if attempts < 1:
-            msg = f"attempts must be 1 or more, not {attempts}"
-            raise ValueError(msg)
-        return _Limited(self, attempts)
+        return _Limited(self, whole(attempts, "attempts"))
 
 
 def constant(delay: Duration) -> Schedule:

@@ -1,0 +1,81 @@
+"""Checks of arguments: each error names the argument."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+__all__ = ["optional", "seconds", "text", "to_mapping", "whole"]
+
+
+def seconds(value: object, name: str) -> float:
+    """Check a duration and give it as seconds.
+
+    Raises:
+        TypeError: It is neither a number nor a timedelta.
+        ValueError: It is NaN, infinite or negative.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not 0 <= value < math.inf:
+        msg = f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
+def whole(value: object, name: str) -> int:
+    """Check a count.
+
+    Raises:
+        TypeError: It is no whole number.
+        ValueError: It is less than 1.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        msg = f"{name} must be a whole number, not {type(value).__name__}"
+        raise TypeError(msg)
+    if value < 1:
+        msg = f"{name} must be 1 or more, not {value}"
+        raise ValueError(msg)
+    return value
+
+
+def text(value: object, name: str, hint: str = "") -> str:
+    """Check that a value is a string with something in it that can be sent.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It is empty, blank, or cannot be encoded.
+    """
+    if not isinstance(value, str):
+        msg = f"{name} must be a string, not {type(value).__name__}{hint}"
+        raise TypeError(msg)
+    if not value.strip():
+        msg = f"{name} must not be empty"
+        raise ValueError(msg)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{name} cannot be sent: {error.reason}"
+        raise ValueError(msg) from error
+    return value
+
+
+def optional(value: object, kind: type[Any], name: str) -> None:
+    """Check the type of an argument that may be None.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if value is not None and not isinstance(value, kind):
+        msg = f"{name} must be a {kind.__name__} or None, not {type(value).__name__}"
+        raise TypeError(msg)
+
+
+def to_mapping(value: object) -> Mapping[str, Any] | None:
+    """A decoded JSON object as what it is; None for anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None

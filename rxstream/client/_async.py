@@ -1,0 +1,152 @@
+"""The async client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+
+import httpx
+from typing_extensions import override
+
+from .._checks import optional, text
+from .._failures import transport_error
+from .._tasks import wait_for_task_async
+from .._wire import read_started, read_task, task_request
+from ..backoff import DEFAULT_RETRY
+from ._base import BaseClient
+from ._chat import ChatOperations
+from ._connections import AsyncConnections
+from ._products import ProductOperations
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import TracebackType
+
+    from .._snapshot import TaskSnapshot
+    from .._wire import Request
+    from ..backoff import Delays, Duration
+
+__all__ = ["AsyncStreamClient"]
+
+_MAX_CONNECTIONS: Final = 100
+
+_Started: TypeAlias = "Coroutine[Any, Any, str | None]"
+
+
+class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
+    """A thin async client of Stream's API: the operations that start tasks, and the tasks.
+
+    For asyncio, and one event loop. Use it as an async context manager, or call `aclose()`.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        token: str | None = None,
+        base_url: str | None = None,
+        timeout: Duration | None = None,
+        max_connections: int = _MAX_CONNECTIONS,
+        http_client: httpx.AsyncClient | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        """Make a client; nothing is sent.
+
+        Args:
+            api_key: The application's key; None: `STREAM_API_KEY`.
+            api_secret: The application's secret, which signs the token; None: `STREAM_API_SECRET`.
+            token: A server token of your own instead of the secret.
+            base_url: Where the API is; None: `STREAM_BASE_URL`, else Stream's own address.
+            timeout: How long connecting, writing and each read of a request may take: seconds or a
+                timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait is another.)
+            max_connections: How many requests at once, 1 or more.
+            http_client: An httpx client of your own, used as it is and not closed. A poll on it
+                that nobody waits for any more is left to finish, because cancelling it could damage
+                the connection pool.
+            allow_http: Accept an `http://` address other than a loopback one; the token then
+                travels in the clear.
+
+        Raises:
+            ValueError: Key or secret is missing, or an argument is out of range.
+            TypeError: An argument is of the wrong type.
+        """
+        super().__init__(
+            api_key=api_key,
+            api_secret=api_secret,
+            token=token,
+            base_url=base_url,
+            timeout=timeout,
+            allow_http=allow_http,
+            max_connections=max_connections,
+        )
+        optional(http_client, httpx.AsyncClient, "http_client")
+        self._http_client = http_client
+        self._connections = AsyncConnections(self.timeout, max_connections)
+
+    @property
+    def cancel_safe(self) -> bool:
+        """Whether a request in flight can be cancelled without harm to the connections."""
+        return self._http_client is None
+
+    async def get_task(self, task_id: str) -> TaskSnapshot:
+        """Poll a task once.
+
+        Args:
+            task_id: The id that the operation returned.
+
+        Raises:
+            StreamApiException: Stream answered with an HTTP error.
+            StreamTransportException: No usable answer came.
+            InvalidResponseException: What answered was no task.
+        """
+        return read_task(*await self._send(task_request(text(task_id, "task_id"))), task_id)
+
+    async def wait_for_task(
+        self,
+        task_id: str,
+        *,
+        poll_interval: Duration | Delays = 1.0,
+        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
+        retry: Delays | None = DEFAULT_RETRY,
+    ) -> Any:
+        """Wait until a task is done, and return its result payload.
+
+        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
+        """
+        return await wait_for_task_async(
+            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections; requests in flight on them end with an error. Idempotent."""
+        self._is_open = False
+        await self._connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Give the client itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        await self.aclose()
+
+    @override
+    async def _start(self, request: Request) -> str | None:
+        return read_started(*await self._send(request))
+
+    async def _send(self, request: Request) -> tuple[int, httpx.Headers, bytes]:
+        try:
+            if self._http_client is not None:
+                arguments = self._arguments(request)
+                response = await self._http_client.request(**arguments, follow_redirects=False)
+            else:
+                response = await self._connections.send(self._prepared(request))
+                self._is_open = True
+        except (httpx.RequestError, OSError) as error:
+            raise transport_error(error) from error
+        return self._answer(response)

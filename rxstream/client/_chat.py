@@ -1,0 +1,217 @@
+"""The operations on channels and users that start a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._checks import text
+from .._wire import Request
+from ._requests import Started_co, Starter, body, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+__all__ = ["ChatOperations"]
+
+_MOST_CHANNELS = 100
+_MOST_USERS = 100
+_MOST_EXPORTED = 25
+
+
+class ChatOperations(Starter[Started_co]):
+    """Each starts a task and gives its id, or None where Stream says there is nothing to wait for.
+
+    Each raises `ValueError` or `TypeError` before anything is sent if an argument is bad, then
+    `StreamApiException` or `StreamTransportException` if the request fails.
+    """
+
+    def delete_channels(
+        self,
+        cids: Iterable[str],
+        *,
+        hard_delete: bool | None = None,
+        skip_truncate: bool | None = None,
+    ) -> Started_co:
+        """Delete channels. The result is `{"<type:id>": {"status": "ok"}}`.
+
+        Args:
+            cids: The channels as `type:id`, at most 100.
+            hard_delete: Delete them for good, messages included, instead of hiding them.
+            skip_truncate: Do not truncate the channels first.
+        """
+        channels = listed(cids, "cids", _MOST_CHANNELS)
+        fields = body(cids=channels, hard_delete=hard_delete, skip_truncate=skip_truncate)
+        return self._start(Request("POST", "/api/v2/chat/channels/delete", body=fields))
+
+    def export_channels(
+        self,
+        channels: Iterable[str | Mapping[str, Any]],
+        *,
+        clear_deleted_message_text: bool | None = None,
+        export_users: bool | None = None,
+        format: Literal["json", "csv"] | None = None,  # noqa: A002 -- the name in Stream's API
+        include_soft_deleted_channels: bool | None = None,
+        include_truncated_messages: bool | None = None,
+        version: str | None = None,
+        include_fields: Iterable[str] | None = None,
+    ) -> Started_co:
+        """Export channels with their messages. The result is `{"url": "<signed link>"}`.
+
+        Args:
+            channels: At most 25: each `type:id`, or a mapping with `cid` (or `type` and `id`) and
+                optionally `messages_since` and `messages_until` (datetimes).
+            clear_deleted_message_text: Leave out the text of deleted messages.
+            export_users: Export the users too.
+            format: `json`, or `csv` (needs `version="v2"`, excludes `export_users`).
+            include_soft_deleted_channels: Export channels that were deleted softly too.
+            include_truncated_messages: Export truncated messages too.
+            version: The version of the export's format, for example `v2`.
+            include_fields: The columns of a `csv` export.
+        """
+        fields = body(
+            channels=[
+                {"cid": channel} if isinstance(channel, str) else channel
+                for channel in listed(channels, "channels", _MOST_EXPORTED)
+            ],
+            clear_deleted_message_text=clear_deleted_message_text,
+            export_users=export_users,
+            format=format,
+            include_soft_deleted_channels=include_soft_deleted_channels,
+            include_truncated_messages=include_truncated_messages,
+            version=version,
+            include_fields=None
+            if include_fields is None
+            else listed(include_fields, "include_fields"),
+        )
+        return self._start(Request("POST", "/api/v2/chat/export_channels", body=fields))
+
+    def channel_batch_update(
+        self,
+        operation: str,
+        filter: Mapping[str, Any],  # noqa: A002 -- the name in Stream's API
+        *,
+        members: Iterable[Mapping[str, Any]] | None = None,
+        data: Mapping[str, Any] | None = None,
+        custom_set: Mapping[str, Any] | None = None,
+        custom_unset: Iterable[str] | None = None,
+        hide_history_before: datetime | None = None,
+    ) -> Started_co:
+        """Update every channel that a filter matches.
+
+        The result is `{operation, status, success_channels_count, failed_channels}`: a completed
+        task can hold channels that failed.
+
+        Args:
+            operation: What to do, for example `addMembers` or `updateData`.
+            filter: Which channels.
+            members: The members to add or remove, each with `user_id`.
+            data: The fields to change (`updateData`).
+            custom_set: Custom fields to merge (`updateData`); not together with `data["custom"]`.
+            custom_unset: Custom fields to delete (`updateData`).
+            hide_history_before: Hides older messages (`addMembersHideHistory` only).
+        """
+        fields = body(
+            operation=text(operation, "operation"),
+            filter=filter,
+            members=None if members is None else listed(members, "members"),
+            data=data,
+            custom_set=custom_set,
+            custom_unset=None if custom_unset is None else listed(custom_unset, "custom_unset"),
+            hide_history_before=hide_history_before,
+        )
+        return self._start(Request("PUT", "/api/v2/chat/channels/batch", body=fields))
+
+    def delete_users(
+        self,
+        user_ids: Iterable[str],
+        *,
+        user: Literal["soft", "pruning", "hard"] | None = None,
+        messages: Literal["soft", "pruning", "hard"] | None = None,
+        conversations: Literal["soft", "hard"] | None = None,
+        calls: Literal["soft", "hard"] | None = None,
+        files: bool | None = None,
+        new_channel_owner_id: str | None = None,
+        new_call_owner_id: str | None = None,
+    ) -> Started_co:
+        """Delete users. The result is `{"<user_id>": {"status": "ok"}}`.
+
+        Args:
+            user_ids: The users, at most 100.
+            user: What becomes of the users: `soft` keeps their data, `pruning` empties it, `hard`
+                deletes it (and needs `hard` for messages and conversations).
+            messages: What becomes of their messages; None keeps them.
+            conversations: What becomes of their two-member channels; None keeps them.
+            calls: What becomes of their two-member calls; None keeps them.
+            files: Delete the files that they uploaded.
+            new_channel_owner_id: Who owns their channels afterwards.
+            new_call_owner_id: Who owns their calls afterwards.
+        """
+        fields = body(
+            user_ids=listed(user_ids, "user_ids", _MOST_USERS),
+            user=user,
+            messages=messages,
+            conversations=conversations,
+            calls=calls,
+            files=files,
+            new_channel_owner_id=new_channel_owner_id,
+            new_call_owner_id=new_call_owner_id,
+        )
+        return self._start(Request("POST", "/api/v2/users/delete", body=fields))
+
+    def deactivate_users(
+        self,
+        user_ids: Iterable[str],
+        *,
+        created_by_id: str | None = None,
+        mark_channels_deleted: bool | None = None,
+        mark_messages_deleted: bool | None = None,
+    ) -> Started_co:
+        """Deactivate users. The result is `{"users": [...]}`.
+
+        Args:
+            user_ids: The users.
+            created_by_id: Who does it.
+            mark_channels_deleted: Make their channels appear deleted.
+            mark_messages_deleted: Make their messages appear deleted.
+        """
+        fields = body(
+            user_ids=listed(user_ids, "user_ids"),
+            created_by_id=created_by_id,
+            mark_channels_deleted=mark_channels_deleted,
+            mark_messages_deleted=mark_messages_deleted,
+        )
+        return self._start(Request("POST", "/api/v2/users/deactivate", body=fields))
+
+    def reactivate_users(
+        self,
+        user_ids: Iterable[str],
+        *,
+        created_by_id: str | None = None,
+        restore_channels: bool | None = None,
+        restore_messages: bool | None = None,
+    ) -> Started_co:
+        """Reactivate users.
+
+        Args:
+            user_ids: The users.
+            created_by_id: Who does it.
+            restore_channels: Restore channels that were marked deleted.
+            restore_messages: Restore messages that were marked deleted.
+        """
+        fields = body(
+            user_ids=listed(user_ids, "user_ids"),
+            created_by_id=created_by_id,
+            restore_channels=restore_channels,
+            restore_messages=restore_messages,
+        )
+        return self._start(Request("POST", "/api/v2/users/reactivate", body=fields))
+
+    def export_users(self, user_ids: Iterable[str]) -> Started_co:
+        """Export all that Stream knows of users. The result is `{"url": "<signed link>"}`.
+
+        Args:
+            user_ids: The users, at most 25.
+        """
+        fields = body(user_ids=listed(user_ids, "user_ids", _MOST_EXPORTED))
+        return self._start(Request("POST", "/api/v2/export/users", body=fields))

@@ -1,0 +1,196 @@
+"""Connections of one's own, each an httpx client with a pool of a single connection.
+
+httpx's stock pool does work in proportion to its connections for every request, and a request that
+is cancelled while its connection is being set up can leave a dead place in it for good. A pool of
+one has no such work to do, and is thrown away whole when its request is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["AsyncConnections", "Connections"]
+
+_LIMITS: Final = httpx.Limits(
+    max_connections=1,
+    max_keepalive_connections=1,
+    # Below the 60 s after which load balancers commonly close an idle connection.
+    keepalive_expiry=55.0,
+)
+
+
+class Connections:
+    """Up to `maximum` connections, handed out to threads."""
+
+    def __init__(self, timeout: float, maximum: int) -> None:
+        self._timeout = timeout
+        self._tls: ssl.SSLContext | None = None
+        self._idle: list[_Connection] = []
+        self._open: set[_Connection] = set()
+        self._places = threading.BoundedSemaphore(maximum)
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request on a connection of its own."""
+        with self._places:
+            connection = self._take()
+            try:
+                response = connection.send(request)
+            except BaseException:
+                self._discard(connection)
+                raise
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(connection)
+            return response
+
+    def close(self) -> None:
+        """Close all connections; requests in flight end with an error."""
+        with self._lock:
+            self._closed = True
+            connections = list(self._open)
+            self._open.clear()
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    def _take(self) -> _Connection:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(_CLOSED)
+            if self._idle:
+                return self._idle.pop()
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context()
+            client = httpx.Client(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
+            connection = _Connection(client)
+            self._open.add(connection)
+            return connection
+
+    def _discard(self, connection: _Connection) -> None:
+        with self._lock:
+            self._open.discard(connection)
+        connection.close()
+
+
+class _Connection:
+    __slots__ = ("_client", "_closed", "_stream")
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._stream: Any = None
+        self._closed = False
+
+    def send(self, request: httpx.Request) -> httpx.Response:
+        if self._stream is None:
+            request.extensions["trace"] = self._trace
+        return self._client.send(request)
+
+    def _trace(self, event: str, info: dict[str, Any]) -> None:
+        if _is_stream(event, info):
+            self._stream = info["return_value"]
+            if self._closed:
+                self._shut_down()
+
+    def close(self) -> None:
+        self._closed = True
+        self._shut_down()
+        self._client.close()
+
+    def _shut_down(self) -> None:
+        """Wake a thread that waits for the answer; closing the socket alone would not."""
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+class AsyncConnections:
+    """Up to `maximum` connections, handed out to tasks of one event loop."""
+
+    def __init__(self, timeout: float, maximum: int) -> None:
+        self._timeout = timeout
+        self._tls: ssl.SSLContext | None = None
+        self._idle: list[_AsyncConnection] = []
+        self._open: set[_AsyncConnection] = set()
+        self._places = asyncio.BoundedSemaphore(maximum)
+        self._closed = False
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request on a connection of its own; cancelling closes that connection."""
+        async with self._places:
+            connection = self._take()
+            try:
+                response = await connection.send(request)
+            except BaseException:
+                self._open.discard(connection)
+                await connection.aclose()
+                raise
+            if not self._closed:
+                self._idle.append(connection)
+            return response
+
+    async def aclose(self) -> None:
+        """Close all connections; requests in flight end with an error."""
+        self._closed = True
+        connections = list(self._open)
+        self._open.clear()
+        self._idle.clear()
+        for connection in connections:
+            await connection.aclose()
+
+    def _take(self) -> _AsyncConnection:
+        if self._closed:
+            raise RuntimeError(_CLOSED)
+        if self._idle:
+            return self._idle.pop()
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        client = httpx.AsyncClient(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
+        connection = _AsyncConnection(client)
+        self._open.add(connection)
+        return connection
+
+
+class _AsyncConnection:
+    __slots__ = ("_client", "_closed", "_stream")
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._stream: Any = None
+        self._closed = False
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        if self._stream is None:
+            request.extensions["trace"] = self._trace
+        return await self._client.send(request)
+
+    async def _trace(self, event: str, info: dict[str, Any]) -> None:
+        if _is_stream(event, info):
+            self._stream = info["return_value"]
+            if self._closed:
+                await self._stream.aclose()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        # A connection whose TLS handshake was cancelled is known to nobody but us.
+        if self._stream is not None:
+            await self._stream.aclose()
+        await self._client.aclose()
+
+
+_CLOSED: Final = "this client is closed"
+
+
+def _is_stream(event: str, info: dict[str, Any]) -> bool:
+    """Whether a trace event of httpcore brings the network stream of a new connection."""
+    return event.endswith(".complete") and hasattr(info.get("return_value"), "start_tls")

@@ -1,0 +1,73 @@
+"""Checks and encoding shared by all operations, before anything is sent."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+from .._checks import text, to_mapping
+from .._wire import Request, segment
+
+__all__ = ["Started_co", "Starter", "body", "listed", "path"]
+
+Started_co = TypeVar("Started_co", covariant=True)
+
+
+class Starter(ABC, Generic[Started_co]):
+    """Can start tasks: `Started_co` is a task id or None, or an awaitable of these."""
+
+    @abstractmethod
+    def _start(self, request: Request) -> Started_co:
+        """Send a request that starts a task."""
+
+
+def listed(values: Iterable[Any], name: str, maximum: int | None = None) -> list[Any]:
+    """Check a list of ids.
+
+    Args:
+        values: The ids.
+        name: The argument's name, for the error.
+        maximum: The most that Stream takes in one request, if it is documented.
+
+    Raises:
+        TypeError: It is a single string.
+        ValueError: It is empty, or longer than `maximum`.
+    """
+    if isinstance(values, str | bytes | Mapping):
+        kind = type(cast("object", values)).__name__
+        msg = f"{name} must be a list, not a single {kind}"
+        raise TypeError(msg)
+    found = list(values)
+    if not found:
+        msg = f"{name} must not be empty"
+        raise ValueError(msg)
+    if maximum is not None and len(found) > maximum:
+        msg = (
+            f"{name} holds {len(found)} entries, and Stream takes at most {maximum} in one request;"
+            " send them in several"
+        )
+        raise ValueError(msg)
+    return found
+
+
+def path(template: str, **values: str) -> str:
+    """Fill a path, each value percent-encoded as one segment of its own."""
+    return template.format(**{name: segment(text(value, name)) for name, value in values.items()})
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    """Make the JSON object of a request: fields that are None are left out, times are ISO 8601."""
+    return {key: _encoded(value) for key, value in fields.items() if value is not None}
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    fields = to_mapping(value)
+    if fields is not None:
+        return body(**fields)
+    if isinstance(value, list | tuple):
+        return [_encoded(item) for item in cast("list[Any]", value)]
+    return value

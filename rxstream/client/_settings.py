@@ -1,0 +1,139 @@
+"""Who the client is and where it sends: keys, token, address, time-out."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+import jwt
+
+from .._checks import seconds
+from .._version import __version__
+
+if TYPE_CHECKING:
+    from .._wire import Request
+    from ..backoff import Duration
+
+__all__ = ["Settings", "settings_of"]
+
+_BASE_URL: Final = "https://chat.stream-io-api.com"
+_TIMEOUT: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What every request of a client has in common; its `repr` holds no secret."""
+
+    api_key: str
+    base_url: str
+    timeout: float
+    token: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {
+            "Authorization": self.token,
+            "stream-auth-type": "jwt",
+            "X-Stream-Client": f"rxstream-{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+
+    def url(self, request: Request) -> str:
+        """The whole address of a request."""
+        query = urlencode({"api_key": self.api_key, **request.query})
+        return f"{self.base_url}{request.path}?{query}"
+
+    def redacted(self, body: bytes) -> bytes:
+        """Blot out our own secrets, should an answer repeat them."""
+        for secret in self.secrets:
+            body = body.replace(secret.encode(), b"***")
+        return body
+
+
+def settings_of(
+    *,
+    api_key: str | None,
+    api_secret: str | None,
+    token: str | None,
+    base_url: str | None,
+    timeout: Duration | None,
+    allow_http: bool,
+) -> Settings:
+    """Complete the arguments of a client from the environment, and check them.
+
+    Raises:
+        ValueError: One is missing or bad.
+    """
+    key = api_key or _environment("STREAM_API_KEY")
+    if not key:
+        msg = "api_key is missing: pass api_key=…, or set STREAM_API_KEY"
+        raise ValueError(msg)
+    if token and api_secret:
+        msg = "token and api_secret exclude each other: pass one of them"
+        raise ValueError(msg)
+    secret = "" if token else api_secret or _environment("STREAM_API_SECRET")
+    if secret:
+        # No `iat`: a clock that runs ahead would be answered "token used before issue at".
+        token = jwt.encode({"server": True}, secret, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType] -- PyJWT without cryptography
+    if not token:
+        msg = "api_secret is missing: pass api_secret=… (or token=…), or set STREAM_API_SECRET"
+        raise ValueError(msg)
+    address = base_url or _environment("STREAM_BASE_URL") or _BASE_URL
+    return Settings(
+        api_key=key,
+        base_url=_checked_url(address, allow_http=allow_http),
+        timeout=_timeout(timeout),
+        token=token,
+        secrets=tuple(part for part in (token, secret) if part),
+    )
+
+
+def _environment(name: str) -> str:
+    # Values pasted into an environment file often end in a stray newline.
+    return os.environ.get(name, "").strip()
+
+
+def _timeout(given: Duration | None) -> float:
+    name, value = "timeout", given
+    if value is None:
+        name, said = "STREAM_TIMEOUT", _environment("STREAM_TIMEOUT")
+        try:
+            value = float(said) if said else _TIMEOUT
+        except ValueError as error:
+            msg = f"STREAM_TIMEOUT must be a number of seconds, not {said!r}"
+            raise ValueError(msg) from error
+    checked = seconds(value, name)
+    if not checked:
+        msg = f"{name} must be more than 0 seconds"
+        raise ValueError(msg)
+    return checked
+
+
+def _checked_url(url: str, *, allow_http: bool) -> str:
+    parts = urlsplit(url.strip())
+    if parts.username or parts.password or parts.query or parts.fragment:
+        msg = "base_url must hold neither credentials nor a query nor a fragment"
+        raise ValueError(msg)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        msg = f"base_url must be an https:// address, not {url!r}"
+        raise ValueError(msg)
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+        msg = (
+            f"base_url {url!r} would send the token in the clear: use https://, "
+            "or pass allow_http=True"
+        )
+        raise ValueError(msg)
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

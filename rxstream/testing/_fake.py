@@ -1,0 +1,151 @@
+"""Clients that play a script in memory: no socket, and no time either under a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from ._fake_base import Fake, connection_reset
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .._snapshot import TaskSnapshot
+
+__all__ = ["FakeAsyncClient", "FakeClient"]
+
+
+class FakeClient(Fake):
+    """A sync client that plays a script in memory. Thread-safe."""
+
+    def get_task(self, task_id: str) -> TaskSnapshot:
+        """Give the next answer, as a real client would.
+
+        In real time it blocks while the script says so. Under a virtual scheduler it cannot: there
+        it returns an awaitable, which `task_observable` knows how to drive.
+
+        Args:
+            task_id: The task that is asked for.
+
+        Raises:
+            StreamApiException: The script says so, or nobody knows the id.
+            StreamTransportException: The script resets, or the client was closed meanwhile.
+            InvalidResponseException: The script answers with garbage.
+            RuntimeError: The client is closed.
+        """
+        attempt = self._attempt(task_id)
+        try:
+            pause = next(attempt)
+            if self._scheduler is not None:
+                return cast("TaskSnapshot", _Paused(pause, attempt))
+            while True:
+                if self._closed.wait(None if pause == math.inf else pause):
+                    attempt.throw(connection_reset())
+                pause = next(attempt)
+        except StopIteration as end:
+            return cast("TaskSnapshot", end.value)
+
+    def close(self) -> None:
+        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        self._closed.set()
+
+    def __enter__(self) -> Self:
+        """Give the client itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+class FakeAsyncClient(Fake):
+    """An async client that plays a script in memory, on any loop or under a virtual scheduler."""
+
+    cancel_safe: ClassVar[bool] = True
+    """Cancelling a call does no harm."""
+
+    async def get_task(self, task_id: str) -> TaskSnapshot:
+        """Give the next answer, as a real client would.
+
+        Under a virtual scheduler the pauses are virtual too; only `task_observable` can await them.
+
+        Args:
+            task_id: The task that is asked for.
+
+        Raises:
+            StreamApiException: The script says so, or nobody knows the id.
+            StreamTransportException: The script resets, or the client was closed meanwhile.
+            InvalidResponseException: The script answers with garbage.
+            RuntimeError: The client is closed.
+        """
+        attempt = self._attempt(task_id)
+        try:
+            pause = next(attempt)
+            if self._scheduler is not None:
+                return await _Paused(pause, attempt)
+            while True:
+                if await self._closed_within(pause):
+                    attempt.throw(connection_reset())
+                pause = next(attempt)
+        except StopIteration as end:
+            return cast("TaskSnapshot", end.value)
+        finally:
+            attempt.close()
+
+    async def _closed_within(self, pause: float) -> bool:
+        closed = asyncio.Event()
+        self._waiting[closed] = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None if pause == math.inf else pause):
+                await closed.wait()
+        except TimeoutError:
+            return False
+        finally:
+            del self._waiting[closed]
+        return True
+
+    async def aclose(self) -> None:
+        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        self._closed.set()
+        for closed, loop in list(self._waiting.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(closed.set)
+
+    async def __aenter__(self) -> Self:
+        """Give the client itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.aclose()
+
+
+class _Paused:
+    """The rest of an attempt, as an awaitable whose pauses are numbers of virtual seconds."""
+
+    __slots__ = ("_attempt", "_pause")
+
+    def __init__(self, pause: float, attempt: Generator[float, None, TaskSnapshot]) -> None:
+        self._pause = pause
+        self._attempt = attempt
+
+    def __await__(self) -> Generator[Any, None, TaskSnapshot]:
+        try:
+            yield self._pause
+            return (yield from self._attempt)
+        finally:
+            self._attempt.close()

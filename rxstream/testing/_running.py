@@ -1,0 +1,133 @@
+"""A uvicorn server in a thread of its own, which comes and goes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["RunningServer", "listening_socket"]
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Listen, so that the address is known before anything runs.
+
+    Args:
+        host: A name or an address of this machine.
+        port: 0: any that is free.
+
+    Raises:
+        OSError: Nobody can listen there; the text says where.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        msg = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        raise OSError(error.errno, msg) from error
+
+
+class RunningServer:
+    """Serves an application on a socket from construction until `stop`."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        """Start the thread.
+
+        Args:
+            app: What answers.
+            listener: Where; it is closed in the end.
+        """
+        self.ready: Future[None] = _uncancellable()
+        """Done when requests are accepted, or with the error that prevents it."""
+        self.done: Future[None] = _uncancellable()
+        """Done when everything is closed."""
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            workers=1,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=3600,
+        )
+        self._server = _Server(config, self.ready)
+        self._thread = threading.Thread(
+            target=self._run, args=(listener,), name="rxstream-task-server", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.server_state.connections)
+
+    def stop(self) -> None:
+        """Ask it to end; `done` tells when it has."""
+        self._server.leave()
+
+    def join(self) -> None:
+        """Wait for the thread, once `done`."""
+        self._thread.join()
+
+    def _run(self, listener: socket.socket) -> None:
+        try:
+            with listener:
+                self._server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 -- told to whoever waits for the start
+            if not self.ready.done():
+                self.ready.set_exception(error)
+        finally:
+            self.done.set_result(None)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own loop looks ten times a second for the end; this one is told."""
+
+    def __init__(self, config: uvicorn.Config, ready: Future[None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._leave = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready.set_result(None)
+        await self._leave.wait()
+
+    def leave(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leave.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        # Whoever still waits for an answer is not going to get it.
+        for connection in list(self.server_state.connections):
+            cast("Any", connection).transport.abort()
+        while self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks)
+        for server in self.servers:
+            await server.wait_closed()
+
+
+def _uncancellable() -> Future[None]:
+    """Its waiters may be cancelled, and must not take it along."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future

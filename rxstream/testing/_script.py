@@ -1,0 +1,144 @@
+"""What a task will answer, turn by turn or second by second."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ._answers import Answer, answer_of
+
+__all__ = ["Playback", "Script", "ScriptLike", "script_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one task answers to each poll. Immutable and comparable; any number of tasks may play it.
+
+    ::
+
+        Script.turns("pending", "running", completed({"url": "…"}))
+        Script.timeline({0: "pending", 1.5: "running", 10: completed()})
+    """
+
+    answers: tuple[Answer, ...]
+    """In order; the last one is repeated for ever."""
+    moments: tuple[float, ...] | None = None
+    """When each answer begins to hold, in seconds; None: each poll takes the next one."""
+
+    @classmethod
+    def turns(cls, *answers: Answer | str) -> Script:
+        """Each poll takes the next answer; the last one is repeated for ever.
+
+        Args:
+            answers: At least one; a string is a status.
+
+        Raises:
+            TypeError: One of them is no answer.
+            ValueError: There is none.
+        """
+        if not answers:
+            msg = "answers must not be empty: a script needs at least one"
+            raise ValueError(msg)
+        return cls(tuple(answer_of(answer) for answer in answers))
+
+    @classmethod
+    def timeline(cls, timeline: Mapping[float, Answer | str]) -> Script:
+        """Each poll takes the answer that holds at its moment.
+
+        Args:
+            timeline: The answer by the seconds since the task began; the first key is 0.
+
+        Raises:
+            TypeError: One of the values is no answer, or one of the keys no number.
+            ValueError: A moment is NaN, infinite or negative, or none is 0.
+        """
+        for moment in timeline:
+            if not isinstance(moment, int | float) or isinstance(moment, bool):
+                msg = f"timeline must have seconds as keys, not {type(moment).__name__}"
+                raise TypeError(msg)
+            if not 0 <= moment < math.inf:
+                msg = f"timeline must have finite keys, 0 or more, not {moment!r}"
+                raise ValueError(msg)
+        if 0 not in timeline:
+            msg = "timeline must say what holds from second 0"
+            raise ValueError(msg)
+        moments = sorted(timeline)
+        return cls(
+            tuple(answer_of(timeline[moment]) for moment in moments),
+            tuple(float(moment) for moment in moments),
+        )
+
+    def play(self, start: float) -> Playback:
+        """Begin to play.
+
+        Args:
+            start: The moment at which the task begins, in seconds by whatever clock `next` is
+                given.
+        """
+        return Playback(self, start)
+
+
+class Playback:
+    """A script being played for one task. Not thread-safe."""
+
+    __slots__ = ("_turn", "changed", "script", "start")
+
+    def __init__(self, script: Script, start: float) -> None:
+        """Begin with the first answer; `Script.play` does the same.
+
+        Args:
+            script: What to play.
+            start: The moment at which the task begins, in seconds.
+        """
+        self.script = script
+        self.start = start
+        """The moment at which the task began, in seconds."""
+        self.changed = start
+        """The moment of the last change of the answer, in seconds."""
+        self._turn = -1
+
+    def next(self, now: float) -> Answer:
+        """Give the answer to a poll.
+
+        Args:
+            now: The moment of the poll, in seconds.
+        """
+        script = self.script
+        if script.moments is not None:
+            index = max(bisect_right(script.moments, now - self.start) - 1, 0)
+            self.changed = self.start + script.moments[index]
+            return script.answers[index]
+        before = self._turn
+        self._turn = min(before + 1, len(script.answers) - 1)
+        answer = script.answers[self._turn]
+        if before >= 0 and answer != script.answers[before]:
+            self.changed = now
+        return answer
+
+
+ScriptLike: TypeAlias = Script | Answer | str | Iterable[Answer | str]
+"""A script, or its turns: an answer, a status, or several of them."""
+
+
+def script_of(value: ScriptLike, name: str = "script") -> Script:
+    """Take answers for the turns of a script.
+
+    Args:
+        value: A script, an answer, a status, or an iterable of answers and statuses.
+        name: The argument's name, for the error.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: It is empty.
+    """
+    if isinstance(value, Script):
+        return value
+    if isinstance(value, Answer | str):
+        return Script.turns(value)
+    if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
+        return Script.turns(*value)
+    msg = f"{name} must be a Script, or answers for its turns, not {type(value).__name__}"
+    raise TypeError(msg)
