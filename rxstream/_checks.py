@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
@@ -22,7 +22,7 @@ def seconds(value: object, name: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
         raise TypeError(msg)
-    if not 0 <= value < math.inf:
+    if not 0 <= value <= sys.float_info.max:
         msg = f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
         raise ValueError(msg)
     return float(value)

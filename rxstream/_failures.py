@@ -6,8 +6,10 @@ import asyncio
 import json
 import socket
 import ssl
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
+from ._checks import to_mapping
 from ._wire import api_exception
 from .errors import (
     InvalidResponseException,
@@ -26,6 +28,14 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
+_ENVELOPE: Final = (
+    "code",
+    "message",
+    "exception_fields",
+    "unrecoverable",
+    "more_info",
+    "details",
+)
 # The HTTP libraries beneath the clients that are met in the wild.
 _HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
 
@@ -36,10 +46,9 @@ def is_transient(error: BaseException) -> bool:
         status = error.status_code
         return (status in _TRANSIENT_STATUSES or status >= 500) and not error.unrecoverable  # noqa: PLR2004 -- 5xx
     if isinstance(error, StreamTransportException):
-        causes = list(_chain(error))
-        return not any(
-            isinstance(cause, ssl.SSLCertVerificationError | asyncio.CancelledError)
-            for cause in causes
+        # Only the cause itself: asyncio's own time-outs have a CancelledError further down.
+        return not isinstance(error.__cause__, asyncio.CancelledError) and not any(
+            isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)
         )
     return False
 
@@ -104,10 +113,15 @@ def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
         return InvalidResponseException(status_code=status, raw_response_body=text)
     response = getattr(error, "http_response", None)
-    headers = getattr(response, "headers", None)
-    ours = api_exception(status, headers if headers is not None else {}, text)
+    headers = to_mapping(getattr(response, "headers", None)) or {}
+    # Without a body, as mocks make them, the exception's own fields are all there is.
+    said = text or json.dumps(
+        {name: getattr(error, name, None) for name in _ENVELOPE}, skipkeys=True, default=str
+    )
+    ours = api_exception(status, headers, said)
+    ours.raw_response_body = text
     retry_after = getattr(error, "retry_after", None)
-    if ours.retry_after is None and retry_after is not None:
+    if ours.retry_after is None and isinstance(retry_after, timedelta):
         ours.retry_after = retry_after
     return ours
 

@@ -90,15 +90,15 @@ class Gate:
 
         Args:
             rate_limit: What its answer said of the rate limit.
-            closed_for: For how many seconds the server wants no more polls.
+            closed_for: For how many seconds the server wants no more polls; wins over `rate_limit`.
         """
         with self._lock:
             self._in_flight -= 1
             now = self._clock.now()
-            if rate_limit is not None:
-                self._pace(rate_limit, now)
             if closed_for > 0:
                 self._closed_until = max(self._closed_until, now + closed_for)
+            elif rate_limit is not None:
+                self._pace(rate_limit, now)
         self._drain()
 
     def _pace(self, rate_limit: RateLimitInfo, now: float) -> None:

@@ -132,7 +132,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
     text = body if isinstance(body, str) else _text(body)
     try:
         parsed: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     said = to_mapping(parsed) or {}
     code, details, fields = said.get("code"), said.get("details"), said.get("exception_fields")
@@ -140,7 +140,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
     return kind(
         status_code=status_code,
-        code=code if isinstance(code, int) else 0,
+        code=code if isinstance(code, int) and not isinstance(code, bool) else 0,
         message=message if isinstance(message, str) else "",
         exception_fields=to_mapping(fields),
         unrecoverable=said.get("unrecoverable") is True,
@@ -174,7 +174,7 @@ def _read_object(status_code: int, headers: Headers, body: bytes) -> Mapping[str
     if 200 <= status_code < 300:  # noqa: PLR2004 -- as above
         try:
             data: Any = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidResponseException(
                 status_code=status_code,
                 raw_response_body=_text(body),
@@ -209,7 +209,7 @@ def _answered_at(headers: Headers) -> datetime:
     # The server's own clock where it tells: ours may be wrong by more than a rate-limit window.
     try:
         return _http_date(headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return utc_now()
 
 

@@ -7,8 +7,8 @@ that returns an iterator of seconds is accepted in place of the schedules of thi
 
 from __future__ import annotations
 
-import math
 import random
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
@@ -119,11 +119,11 @@ def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None =
 
     Raises:
         ValueError: `factor` is below 1, or not finite.
+        TypeError: `factor` is no number.
     """
-    if not 1 <= factor < math.inf:
-        msg = f"factor must be a finite number, 1 or more, not {factor!r}"
-        raise ValueError(msg)
-    return _Row("exponential", seconds(first, "first"), float(factor), _bound(maximum))
+    return _Row(
+        "exponential", seconds(first, "first"), _growth(factor, "factor"), _bound(maximum)
+    )
 
 
 def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
@@ -138,6 +138,21 @@ def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
 
 def _bound(maximum: Duration | None) -> float | None:
     return None if maximum is None else seconds(maximum, "maximum")
+
+
+def _growth(value: object, name: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        msg = f"{name} must be a number, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not 1 <= value <= sys.float_info.max:
+        msg = f"{name} must be a finite number, 1 or more, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
+def _shown(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 # A year. Growth without a bound would otherwise reach infinity, which is no delay.
@@ -162,11 +177,11 @@ class _Row(Schedule):
                 delay = delay * self.factor if delay < top else delay
 
     def __repr__(self) -> str:
-        shown = [f"{self.first:g}"]
+        shown = [_shown(self.first)]
         if self.kind == "exponential":
-            shown.append(f"factor={self.factor:g}")
+            shown.append(f"factor={_shown(self.factor)}")
         if self.maximum is not None:
-            shown.append(f"maximum={self.maximum:g}")
+            shown.append(f"maximum={_shown(self.maximum)}")
         return f"{self.kind}({', '.join(shown)})"
 
 
@@ -207,7 +222,7 @@ class _Capped(Schedule):
         return (min(delay, self.maximum) for delay in self.inner())
 
     def __repr__(self) -> str:
-        return f"{self.inner!r}.capped({self.maximum:g})"
+        return f"{self.inner!r}.capped({_shown(self.maximum)})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -43,7 +43,6 @@ class BaseClient:
             allow_http=allow_http,
         )
         self._max_connections = whole(max_connections, "max_connections")
-        self._headers = self._settings.headers
         self._timeouts = httpx.Timeout(self._settings.timeout).as_dict()
 
     @property
@@ -77,7 +76,7 @@ class BaseClient:
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         """A request as httpx takes it."""
-        headers = {**self._headers, "x-client-request-id": str(uuid.uuid4())}
+        headers = {**self._settings.headers, "x-client-request-id": str(uuid.uuid4())}
         content = None
         if request.body is not None:
             content = json.dumps(request.body).encode()

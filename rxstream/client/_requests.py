@@ -32,10 +32,10 @@ def listed(values: Iterable[Any], name: str, maximum: int | None = None) -> list
         maximum: The most that Stream takes in one request, if it is documented.
 
     Raises:
-        TypeError: It is a single string.
-        ValueError: It is empty, or longer than `maximum`.
+        TypeError: It is a single string, or no list at all, or an entry is of the wrong type.
+        ValueError: It is empty, longer than `maximum`, or holds an empty string.
     """
-    if isinstance(values, str | bytes | Mapping):
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         kind = type(cast("object", values)).__name__
         msg = f"{name} must be a list, not a single {kind}"
         raise TypeError(msg)
@@ -49,6 +49,9 @@ def listed(values: Iterable[Any], name: str, maximum: int | None = None) -> list
             " send them in several"
         )
         raise ValueError(msg)
+    for entry in found:
+        if not isinstance(entry, Mapping):
+            text(entry, f"each entry of {name}")
     return found
 
 
@@ -66,8 +69,8 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     fields = to_mapping(value)
-    if fields is not None:
-        return body(**fields)
+    if fields is not None:  # of the caller's own making: None says something in it
+        return {key: _encoded(item) for key, item in fields.items()}
     if isinstance(value, list | tuple):
         return [_encoded(item) for item in cast("list[Any]", value)]
     return value

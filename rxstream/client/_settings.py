@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
+import httpx
 import jwt
 
-from .._checks import seconds
+from .._checks import optional, seconds
 from .._version import __version__
 
 if TYPE_CHECKING:
@@ -70,6 +71,13 @@ def settings_of(
     Raises:
         ValueError: One is missing or bad.
     """
+    for name, value in (
+        ("api_key", api_key),
+        ("api_secret", api_secret),
+        ("token", token),
+        ("base_url", base_url),
+    ):
+        optional(value, str, name)
     key = api_key or _environment("STREAM_API_KEY")
     if not key:
         msg = "api_key is missing: pass api_key=…, or set STREAM_API_KEY"
@@ -83,6 +91,10 @@ def settings_of(
         token = jwt.encode({"server": True}, secret, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType] -- PyJWT without cryptography
     if not token:
         msg = "api_secret is missing: pass api_secret=… (or token=…), or set STREAM_API_SECRET"
+        raise ValueError(msg)
+    if not token.isascii() or not token.isprintable() or " " in token:
+        # The HTTP library would refuse it too, but with the token in the text of its error.
+        msg = "token holds characters that no header can carry, such as a line break or a space"
         raise ValueError(msg)
     address = base_url or _environment("STREAM_BASE_URL") or _BASE_URL
     return Settings(
@@ -116,7 +128,7 @@ def _timeout(given: Duration | None) -> float:
 
 
 def _checked_url(url: str, *, allow_http: bool) -> str:
-    parts = urlsplit(url.strip())
+    parts = urlsplit(_valid_url(url.strip()))
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = "base_url must hold neither credentials nor a query nor a fragment"
         raise ValueError(msg)
@@ -130,6 +142,16 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
         )
         raise ValueError(msg)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _valid_url(url: str) -> str:
+    try:
+        httpx.URL(url)
+        _ = urlsplit(url).port
+    except (ValueError, httpx.InvalidURL) as error:
+        msg = f"base_url is not a valid address: {error}"
+        raise ValueError(msg) from error
+    return url
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..backoff import seconds as checked_seconds
+from .._checks import seconds as checked_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,7 @@ __all__ = [
     "reset",
     "status",
 ]
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:
@@ -101,10 +102,7 @@ def status(value: str) -> TaskAnswer:
     Raises:
         TypeError: `value` is not a string.
     """
-    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-        msg = f"status must be a string, not {type(value).__name__}"
-        raise TypeError(msg)
-    return TaskAnswer(status=value)
+    return TaskAnswer(status=_string(value, "status"))
 
 
 def completed(result: Any = None) -> TaskAnswer:
@@ -195,7 +193,7 @@ def rate_limited(
     return replace(answer_of(answer), quota=Quota(limit, remaining, reset_after))
 
 
-def answer_of(value: Answer | str) -> Answer:
+def answer_of(value: object) -> Answer:
     """Take a bare string for a status.
 
     Raises:
@@ -203,10 +201,17 @@ def answer_of(value: Answer | str) -> Answer:
     """
     if isinstance(value, Answer):
         return value
-    if isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
+    if isinstance(value, str):
         return status(value)
     msg = f"an answer must be made by rxstream.testing or be a string, not {type(value).__name__}"
     raise TypeError(msg)
+
+
+def _string(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        msg = f"{name} must be a string, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
 
 
 def checked_json(value: Any, name: str) -> Any:

@@ -7,8 +7,9 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Route, Router
+from starlette.routing import Route, Router, request_response
 
 from .._clock import utc_now
 from ._answers import completed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from ._answers import Answer, Quota
-    from ._limits import Limiter
+    from ._limits import Limiter, Ticket
     from ._operations import Operation
     from ._render import Rendered
 
@@ -85,7 +86,7 @@ class TaskApi:
                 *(self._operation_route(operation) for operation in OPERATIONS),
             ],
             redirect_slashes=False,
-            default=self._endpoint("unknown", _no_such_path),
+            default=request_response(self._endpoint("unknown", _no_such_path)),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +96,7 @@ class TaskApi:
         # Ids come percent-encoded and may hold slashes, so routes see the path as it was sent.
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
         state = {"transport": transport_of(send), "cut": False}
-        scope = {**scope, "path": path, "state": state}
+        scope = {**scope, "path": path, "state": state, "app": self}
         request = Request(scope)
         loop = asyncio.get_running_loop()
         number = self.log.begin(
@@ -110,7 +111,10 @@ class TaskApi:
         )
         cancelled = False
         try:
-            await self._router(scope, receive, send)
+            try:
+                await self._router(scope, receive, send)
+            except HTTPException:  # a path that is there, but not with this method
+                await self._router.default(scope, receive, send)
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -153,14 +157,7 @@ class TaskApi:
             ticket = self._limiter.take(name, now.clock)
             await request.body()  # so that what comes after it can only be the disconnection
             try:
-                check_auth(
-                    request.query_params,
-                    request.headers,
-                    api_key=self._api_key,
-                    api_secret=self._api_secret,
-                )
-                if ticket.refusal is not None:
-                    raise Refused(ticket.refusal)
+                self._admit(request, ticket)
                 rendered = await handle(request, now, ticket.quota)
             except Refused as refused:
                 rendered = _rendered(refused.answer, now, ticket.quota)
@@ -170,6 +167,16 @@ class TaskApi:
             )
 
         return endpoint
+
+    def _admit(self, request: Request, ticket: Ticket) -> None:
+        check_auth(
+            request.query_params,
+            request.headers,
+            api_key=self._api_key,
+            api_secret=self._api_secret,
+        )
+        if ticket.refusal is not None:
+            raise Refused(ticket.refusal)
 
 
 async def _no_such_path(request: Request, now: Moment, quota: Quota) -> Rendered:

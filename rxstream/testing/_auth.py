@@ -29,7 +29,7 @@ _UNCHECKED: Final[Any] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 -- an answer on its way, not a fault
+class Refused(Exception):
     """The request is not served; `answer` says why."""
 
     def __init__(self, answer: Answer) -> None:

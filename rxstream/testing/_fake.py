@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from ._fake_base import Fake, connection_reset
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import TracebackType
-
-    from typing_extensions import Self
 
     from .._snapshot import TaskSnapshot
 

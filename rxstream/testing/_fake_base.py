@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from reactivex.scheduler import VirtualTimeScheduler
 
+from .._checks import optional
 from .._clock import monotonic, running_loop, utc_now
-from .._wire import read_task
+from .._wire import api_exception, read_task
 from ..errors import StreamTransportException
 from ._limits import Limiter
 from ._log import RequestLog, RequestRecord
 from ._render import render
-from ._script import script_of
+from ._script import cast_of
 from ._stage import Moment, Stage
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Generator, Mapping
 
     from .._snapshot import TaskSnapshot
     from ._script import ScriptLike
@@ -54,15 +55,9 @@ class Fake:
             TypeError: An argument is of the wrong type.
             ValueError: A script is empty, or a number is out of range.
         """
-        if scheduler is not None and not isinstance(scheduler, VirtualTimeScheduler):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-            msg = f"scheduler must be a VirtualTimeScheduler, not {type(scheduler).__name__}"
-            raise TypeError(msg)
-        if isinstance(script, Mapping):
-            scripts = {key: script_of(value) for key, value in script.items()}
-            self._stage = Stage(scripts.get)
-        else:
-            every = script_of(script)
-            self._stage = Stage(lambda _: every)
+        optional(scheduler, VirtualTimeScheduler, "scheduler")
+        every, by_id = cast_of(script)
+        self._stage = Stage(lambda task_id: by_id.get(task_id, every))
         self._scheduler = scheduler
         self._limiter = None if rate_limit is None else Limiter(rate_limit, window)
         self._limiter_lock = threading.Lock()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .._checks import to_mapping
 from ._answers import Answer, BodyAnswer, ErrorAnswer, checked_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["garbage", "http_error", "raw", "redirect"]
 
@@ -67,7 +67,8 @@ def http_error(
         sent.setdefault("content-type", "text/html")
         return BodyAnswer(status_code=status_code, headers=sent, body=_bytes(body))
     own_code, own_message = _ERRORS.get(
-        status_code, _INTERNAL if status_code >= 500 else (0, "Error")  # noqa: PLR2004 -- as above
+        status_code,
+        _INTERNAL if status_code >= 500 else (0, "Error"),  # noqa: PLR2004 -- as above
     )
     envelope: dict[str, Any] = {
         "code": own_code if code is None else code,
@@ -135,10 +136,11 @@ def raw(fields: Mapping[str, Any], *, status_code: int = 200) -> BodyAnswer:
         TypeError: `fields` is no mapping, or not JSON.
         ValueError: `status_code` is out of range.
     """
-    if not isinstance(fields, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
+    copied = to_mapping(checked_json(fields, "fields"))
+    if copied is None:
         msg = f"fields must be a mapping, not {type(fields).__name__}"
         raise TypeError(msg)
-    body = json.dumps(checked_json(dict(fields), "fields"), ensure_ascii=False).encode()
+    body = json.dumps(copied, ensure_ascii=False).encode()
     return BodyAnswer(
         status_code=_code(status_code, 200, 599),
         headers={"content-type": "application/json"},

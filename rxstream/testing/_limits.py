@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ..backoff import seconds
+from .._checks import seconds, whole
 from ._answers import Quota
 from ._faults import http_error
 
@@ -35,21 +35,15 @@ class Limiter:
         """Start with a fresh window.
 
         Args:
-            limit: Requests per endpoint and window, 0 or more.
+            limit: Requests per endpoint and window, 1 or more.
             window: The length of a window in seconds.
             retry_after: Whether a 429 has a `Retry-After`.
 
         Raises:
             TypeError: `limit` is no whole number.
-            ValueError: `limit` is negative, or `window` is NaN, infinite, negative or 0.
+            ValueError: `limit` is less than 1, or `window` is NaN, infinite, negative or 0.
         """
-        if not isinstance(limit, int) or isinstance(limit, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-            msg = f"limit must be a whole number, not {type(limit).__name__}"
-            raise TypeError(msg)
-        if limit < 0:
-            msg = f"limit must be 0 or more, not {limit}"
-            raise ValueError(msg)
-        self._limit: Final = limit
+        self._limit: Final = whole(limit, "limit")
         self._window: Final = seconds(window, "window")
         if not self._window:
             msg = "window must be more than 0"

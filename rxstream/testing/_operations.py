@@ -73,16 +73,19 @@ class Operation:
         Raises:
             Refused: With the 400 that says what is wrong.
         """
-        if self.items is None:
-            return
-        items = body.get(self.items)
+        if self.items is not None and (problem := self._problem_with(body.get(self.items))):
+            message = f"{self.items} {problem}"
+            raise _bad_input(message, self.items)
+
+    def _problem_with(self, items: object) -> str | None:
         if not isinstance(items, list) or not items:
-            raise _bad(f"{self.items} must be a list with at least one element", self.items)
-        for item in cast("list[object]", items):
-            if not isinstance(item, self.kind) or not item:
-                raise _bad(f"{self.items} has an element of the wrong type", self.items)
-        if self.most is not None and len(cast("list[object]", items)) > self.most:
-            raise _bad(f"{self.items} cannot exceed {self.most} elements", self.items)
+            return "must be a list with at least one element"
+        listed = cast("list[object]", items)
+        if not all(isinstance(item, self.kind) and item for item in listed):
+            return "has an element of the wrong type"
+        if self.most is not None and len(listed) > self.most:
+            return f"cannot exceed {self.most} elements"
+        return None
 
 
 def read_body(body: bytes) -> Body:
@@ -96,13 +99,14 @@ def read_body(body: bytes) -> Body:
     try:
         data: Any = json.loads(body)
     except ValueError:
-        raise _bad("the body is not JSON") from None
+        data = None
     if not isinstance(data, dict):
-        raise _bad("the body is not a JSON object")
+        problem = "the body is not a JSON object"
+        raise _bad_input(problem)
     return cast("dict[str, Any]", data)
 
 
-def _bad(message: str, name: str | None = None) -> Refused:
+def _bad_input(message: str, name: str | None = None) -> Refused:
     fields = None if name is None else {name: message}
     return Refused(http_error(400, message=message, exception_fields=fields))
 

@@ -6,16 +6,16 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ._answers import Answer, answer_of
 
-__all__ = ["Playback", "Script", "ScriptLike", "script_of"]
+__all__ = ["Playback", "Script", "ScriptLike", "cast_of", "script_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one task answers to each poll. Immutable and comparable; any number of tasks may play it.
+    """What one task answers to each poll. Immutable, comparable, and shared by any number of tasks.
 
     ::
 
@@ -55,13 +55,8 @@ class Script:
             TypeError: One of the values is no answer, or one of the keys no number.
             ValueError: A moment is NaN, infinite or negative, or none is 0.
         """
-        for moment in timeline:
-            if not isinstance(moment, int | float) or isinstance(moment, bool):
-                msg = f"timeline must have seconds as keys, not {type(moment).__name__}"
-                raise TypeError(msg)
-            if not 0 <= moment < math.inf:
-                msg = f"timeline must have finite keys, 0 or more, not {moment!r}"
-                raise ValueError(msg)
+        for key in timeline:
+            _check_moment(key)
         if 0 not in timeline:
             msg = "timeline must say what holds from second 0"
             raise ValueError(msg)
@@ -123,7 +118,7 @@ ScriptLike: TypeAlias = Script | Answer | str | Iterable[Answer | str]
 """A script, or its turns: an answer, a status, or several of them."""
 
 
-def script_of(value: ScriptLike, name: str = "script") -> Script:
+def script_of(value: object, name: str = "script") -> Script:
     """Take answers for the turns of a script.
 
     Args:
@@ -138,7 +133,29 @@ def script_of(value: ScriptLike, name: str = "script") -> Script:
         return value
     if isinstance(value, Answer | str):
         return Script.turns(value)
-    if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers need not be typed
-        return Script.turns(*value)
+    if not isinstance(value, Mapping | bytes) and isinstance(value, Iterable):
+        return Script.turns(*cast("Iterable[Answer | str]", value))
     msg = f"{name} must be a Script, or answers for its turns, not {type(value).__name__}"
     raise TypeError(msg)
+
+
+def cast_of(value: object) -> tuple[Script | None, dict[str, Script]]:
+    """Tell one script for all tasks from scripts by id.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: A script is empty.
+    """
+    if not isinstance(value, Mapping):
+        return script_of(value), {}
+    named = cast("Mapping[str, object]", value)
+    return None, {key: script_of(each, f"script[{key!r}]") for key, each in named.items()}
+
+
+def _check_moment(moment: object) -> None:
+    if not isinstance(moment, int | float) or isinstance(moment, bool):
+        msg = f"timeline must have seconds as keys, not {type(moment).__name__}"
+        raise TypeError(msg)
+    if not 0 <= moment < math.inf:
+        msg = f"timeline must have finite keys, 0 or more, not {moment!r}"
+        raise ValueError(msg)

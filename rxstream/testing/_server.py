@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from ..backoff import seconds
+from .._checks import seconds
 from ._api import TaskApi, quick_script
 from ._limits import Limiter
 from ._running import RunningServer, listening_socket
-from ._script import Script, script_of
+from ._script import cast_of, script_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from starlette.types import ASGIApp
-    from typing_extensions import Self
 
     from ._log import RequestRecord
-    from ._script import ScriptLike
+    from ._script import Script, ScriptLike
 
 __all__ = ["TaskServer"]
 
-_SHORTEST_SECRET = 32
-_HIGHEST_PORT = 65_535
+_SHORTEST_SECRET: Final = 32
+_HIGHEST_PORT: Final = 65_535
 
 
 class TaskServer:
@@ -84,14 +83,11 @@ class TaskServer:
             raise ValueError(msg)
         self._pending = seconds(pending, "pending")
         self._running_for = seconds(running, "running")
-        planted: dict[str, Script] = {}
-        self._script: Script | None = None
-        if isinstance(script, Mapping):
-            planted = {key: script_of(value) for key, value in script.items()}
-        elif script is not None:
-            self._script = script_of(script)
-        self._api_key = api_key
-        self._api_secret = api_secret
+        self._script, planted = cast_of({} if script is None else script)
+        self.api_key = api_key
+        """The only key that is known."""
+        self.api_secret = api_secret
+        """What tokens must be signed with."""
         self._host = host
         self._port = port
         self._server: RunningServer | None = None
@@ -121,16 +117,6 @@ class TaskServer:
             msg = "the server is not running: use `with TaskServer() as server`, or start()"
             raise RuntimeError(msg)
         return self._url
-
-    @property
-    def api_key(self) -> str:
-        """The only key that is known."""
-        return self._api_key
-
-    @property
-    def api_secret(self) -> str:
-        """What tokens must be signed with."""
-        return self._api_secret
 
     @property
     def requests(self) -> list[RequestRecord]:

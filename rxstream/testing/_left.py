@@ -1,0 +1,131 @@
+"""An assertion that nothing was left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from .._clock import TIMER_THREAD, monotonic, running_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from types import TracebackType
+
+
+__all__ = ["assert_nothing_left"]
+
+_GRACE: Final = 1.0
+_LOOK_EVERY: Final = 0.01
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
+    """Assert that a block leaves no thread, timer, asyncio task or open socket behind.
+
+    ::
+
+        with assert_nothing_left():
+            ...
+
+    What was there before does not count, and threads get a second to go. Inside a running loop use
+    `async with`, which waits without blocking; a plain `with` there looks once and does not wait.
+    Where the block itself raises, nothing is checked.
+
+    Raises:
+        AssertionError: Something is left; the message names it.
+    """
+
+    def __enter__(self) -> Self:
+        """Note what is there already."""
+        self._before = _everything()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Look; wait a little for what is about to go."""
+        if kind is not None:
+            return
+        deadline = monotonic() + (_GRACE if running_loop() is None else 0.0)
+        while (left := self._left()) and monotonic() < deadline:
+            threading.Event().wait(_LOOK_EVERY)
+        _complain(left)
+
+    async def __aenter__(self) -> Self:
+        """Note what is there already."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Look; let the loop run a little for what is about to go."""
+        if kind is not None:
+            return
+        deadline = monotonic() + _GRACE
+        while (left := self._left()) and monotonic() < deadline:
+            await _pause()
+        _complain(left)
+
+    def _left(self) -> list[str]:
+        return [name for thing, name in _everything().items() if thing not in self._before]
+
+
+async def _pause() -> None:
+    try:
+        async with asyncio.timeout(_LOOK_EVERY):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        pass
+
+
+def _complain(left: list[str]) -> None:
+    if left:
+        msg = "left behind: " + "; ".join(left)
+        raise AssertionError(msg)
+
+
+def _everything() -> Mapping[Hashable, str]:
+    gc.collect()
+    found: dict[Hashable, str] = {}
+    current: asyncio.Task[Any] | None = None
+    if (loop := running_loop()) is not None:
+        current = asyncio.current_task(loop)
+        for task in asyncio.all_tasks(loop):
+            if task is not current:
+                found[task] = f"task {task.get_name()} ({task.get_coro()!r})"
+    for thread in threading.enumerate():
+        found[thread] = f"thread {thread.name}"
+    return found | _timers() | _sockets()
+
+
+def _timers() -> dict[Hashable, str]:
+    heap = list(TIMER_THREAD._heap)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- nobody else needs to know
+    return {timer: f"timer ({timer.callback!r})" for timer in heap if timer.callback is not None}
+
+
+def _sockets() -> dict[Hashable, str]:
+    if not _DESCRIPTORS.is_dir():
+        return {
+            ("socket", thing.fileno()): f"socket ({thing!r})"
+            for thing in gc.get_objects()
+            if isinstance(thing, socket.socket) and thing.fileno() >= 0
+        }
+    found: dict[Hashable, str] = {}
+    for descriptor in _DESCRIPTORS.iterdir():
+        try:
+            link = str(descriptor.readlink())
+        except OSError:
+            continue  # it was the one that listed the directory
+        if link.startswith("socket:"):
+            found[link] = f"socket (descriptor {descriptor.name}, {link})"
+    return found

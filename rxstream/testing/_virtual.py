@@ -1,0 +1,138 @@
+"""Virtual time for reactivex: any pipeline, run to its end at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from reactivex.internal import ArgumentOutOfRangeException
+from reactivex.scheduler import VirtualTimeScheduler
+
+if TYPE_CHECKING:
+    from reactivex import Observable, typing
+
+__all__ = ["Emission", "VirtualTime"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What an observable said, and when."""
+
+    at: float
+    """Virtual seconds."""
+    kind: Literal["next", "error", "completed"]
+    """Which of the three it was."""
+    value: Any = None
+    """The item, or the error."""
+
+
+class VirtualTime(VirtualTimeScheduler):
+    """A scheduler whose time passes only by itself, and exactly (to the microsecond).
+
+    Time starts at 0. Unlike reactivex's schedulers it never adds time when much happens at one
+    instant, cancelled actions do not move the clock, and an action that raises leaves it usable.
+    """
+
+    def __init__(self, *, max_actions: int | None = None) -> None:
+        """Start at 0.
+
+        Args:
+            max_actions: How many actions one run may take before it counts as endless; None: no
+                limit.
+
+        Raises:
+            ValueError: `max_actions` is less than 1.
+        """
+        if max_actions is not None and max_actions < 1:
+            msg = f"max_actions must be 1 or more, not {max_actions}"
+            raise ValueError(msg)
+        super().__init__(0.0)
+        self._max_actions = max_actions
+
+    def start(self, until: float | None = None) -> None:
+        """Run what is scheduled, in order, until nothing is left.
+
+        Args:
+            until: Stop at this moment instead, in seconds since 0; what is due then is still run,
+                and the clock stands there afterwards.
+
+        Raises:
+            ValueError: `until` has passed.
+            RuntimeError: More than `max_actions` were run.
+        """
+        if until is not None and self.to_datetime(until) < self.now:
+            msg = f"until must not be before now ({self.to_seconds(self.now)} s), it is {until}"
+            raise ValueError(msg)
+        with self._lock:
+            if self._is_enabled:
+                return
+            self._is_enabled = True
+        try:
+            reached = self._run(until)
+        finally:
+            self._is_enabled = False
+        if reached and until is not None:
+            self._clock = self.to_seconds(self.to_datetime(until))
+
+    def advance_to(self, time: typing.AbsoluteTime) -> None:
+        """Run what is scheduled up to a moment, that moment included.
+
+        Args:
+            time: Seconds since 0, or a datetime.
+
+        Raises:
+            ArgumentOutOfRangeException: The moment has passed (it is a ValueError).
+            RuntimeError: More than `max_actions` were run.
+        """
+        if self.to_datetime(time) < self.now:
+            raise ArgumentOutOfRangeException
+        self.start(until=self.to_seconds(self.to_datetime(time)))
+
+    def record(self, source: Observable[_T], *, until: float | None = None) -> list[Emission]:
+        """Subscribe now, run, and tell what was emitted when.
+
+        Args:
+            source: Any observable; it gets this scheduler.
+            until: As for `start`; the subscription is disposed afterwards.
+
+        Raises:
+            ValueError: `until` has passed.
+            RuntimeError: More than `max_actions` were run.
+        """
+        seen: list[Emission] = []
+
+        def note(kind: Literal["next", "error", "completed"], value: object = None) -> None:
+            seen.append(Emission(self.to_seconds(self.now), kind, value))
+
+        with source.subscribe(
+            lambda item: note("next", item),
+            lambda error: note("error", error),
+            lambda: note("completed"),
+            scheduler=self,
+        ):
+            self.start(until)
+        return seen
+
+    def _run(self, until: float | None) -> bool:
+        end = None if until is None else self.to_datetime(until)
+        actions = 0
+        while self._is_enabled:
+            with self._lock:
+                if not self._queue or (end is not None and self._queue.peek().duetime > end):
+                    return True
+                item = self._queue.dequeue()
+                if item.is_cancelled():
+                    continue
+                if item.duetime > self.now:
+                    self._clock = self.to_seconds(item.duetime)
+            if actions == self._max_actions:
+                msg = (
+                    f"{actions} actions and no end in sight, at {self.to_seconds(self.now)} s; "
+                    "pass until=, or raise max_actions"
+                )
+                raise RuntimeError(msg)
+            actions += 1
+            item.invoke()
+        return False

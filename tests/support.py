@@ -1,0 +1,100 @@
+"""Runs one wait in virtual time, in each colour, and records what was emitted when."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rxstream import TaskSnapshot, task_observable
+from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TASK = "5a1f0c9e"
+COLOURS = ("sync", "async", "asyncio")
+"""The sync and the async client under a virtual-time scheduler, and the async one on a loop."""
+
+
+@dataclass
+class Recording:
+    """What one subscription saw."""
+
+    client: Any
+    emitted: list[tuple[float, TaskSnapshot]] = field(default_factory=list)
+    error: BaseException | None = None
+    completed: bool = False
+    ended_at: float | None = None
+
+    @property
+    def statuses(self) -> list[str]:
+        return [snapshot.status for _, snapshot in self.emitted]
+
+    @property
+    def moments(self) -> list[float]:
+        return [round(at, 6) for at, _ in self.emitted]
+
+    @property
+    def polled_at(self) -> list[float]:
+        return [round(request.at, 6) for request in self.client.requests]
+
+    def observe(self, observable: Any, now: Callable[[], float], scheduler: Any = None) -> Any:
+        start = now()
+
+        def on_next(snapshot: TaskSnapshot) -> None:
+            assert self.ended_at is None, "emitted after the end"
+            self.emitted.append((now() - start, snapshot))
+
+        def on_error(error: Exception) -> None:
+            assert self.ended_at is None, "ended twice"
+            self.error, self.ended_at = error, now() - start
+
+        def on_completed() -> None:
+            assert self.ended_at is None, "ended twice"
+            self.completed, self.ended_at = True, now() - start
+
+        return observable.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Plays a script to a wait of one colour; virtual time starts at 0."""
+
+    colour: str
+
+    def __call__(
+        self,
+        script: Any,
+        *,
+        until: float = 10_000.0,
+        dispose_at: float | None = None,
+        **keywords: Any,
+    ) -> Recording:
+        if self.colour == "asyncio":
+            return run_virtual(self._on_a_loop(script, until, dispose_at, keywords))
+        time = VirtualTime()
+        kind = FakeClient if self.colour == "sync" else FakeAsyncClient
+        recording = Recording(kind(script, scheduler=time))
+        observable = task_observable(recording.client, TASK, scheduler=time, **keywords)
+        subscription = recording.observe(observable, lambda: time.now.timestamp())
+        if dispose_at is not None:
+            time.schedule_relative(dispose_at, lambda *_: subscription.dispose())
+        time.start(until=until)
+        subscription.dispose()
+        return recording
+
+    @staticmethod
+    async def _on_a_loop(
+        script: Any, until: float, dispose_at: float | None, keywords: dict[str, Any]
+    ) -> Recording:
+        loop = asyncio.get_running_loop()
+        recording = Recording(FakeAsyncClient(script))
+        observable = task_observable(recording.client, TASK, **keywords)
+        subscription = recording.observe(observable, loop.time)
+        if dispose_at is not None:
+            loop.call_later(dispose_at, subscription.dispose)
+        await asyncio.sleep(until)
+        subscription.dispose()
+        await asyncio.sleep(0)
+        return recording

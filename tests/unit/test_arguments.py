@@ -1,0 +1,73 @@
+"""Arguments are checked when the function is called, and the error names the argument."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rxstream import Gate, task_observable, wait_for_task, wait_for_task_async
+from rxstream.testing import FakeAsyncClient, FakeClient, completed, run_virtual
+
+CLIENT = FakeClient(completed())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "named"),
+    [
+        ({"task_id": ""}, ValueError, "task_id"),
+        ({"task_id": "  "}, ValueError, "task_id"),
+        ({"task_id": "\ud800"}, ValueError, "task_id"),
+        ({"task_id": None}, TypeError, "task_id"),
+        ({"task_id": 7}, TypeError, "task_id"),
+        ({"poll_interval": math.nan}, ValueError, "poll_interval"),
+        ({"poll_interval": math.inf}, ValueError, "poll_interval"),
+        ({"poll_interval": -1}, ValueError, "poll_interval"),
+        ({"poll_interval": "1"}, TypeError, "poll_interval"),
+        ({"poll_interval": None}, TypeError, "poll_interval"),
+        ({"poll_interval": True}, TypeError, "poll_interval"),
+        ({"timeout": math.nan}, ValueError, "timeout"),
+        ({"timeout": math.inf}, ValueError, "timeout"),
+        ({"timeout": -0.1}, ValueError, "timeout"),
+        ({"timeout": "60"}, TypeError, "timeout"),
+        ({"retry": 3}, TypeError, "retry"),
+        ({"retry": False}, TypeError, "retry"),
+        ({"gate": 3}, TypeError, "gate"),
+        ({"scheduler": 3}, TypeError, "scheduler"),
+        ({"client": object()}, TypeError, "client"),
+        ({"client": SimpleNamespace(get_task=3)}, TypeError, "client"),
+    ],
+    ids=str,
+)
+def test_a_bad_argument_is_refused_at_once(
+    keywords: dict[str, Any], error: type[Exception], named: str
+) -> None:
+    arguments = {"client": CLIENT, "task_id": "x", **keywords}
+    client, task_id = arguments.pop("client"), arguments.pop("task_id")
+    with pytest.raises(error, match=named):
+        task_observable(client, task_id, **arguments)
+
+
+def test_an_id_of_none_says_that_there_is_nothing_to_wait_for() -> None:
+    with pytest.raises(TypeError, match="nothing to wait for"):
+        wait_for_task(CLIENT, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("width", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_the_width_of_a_gate_is_checked(width: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="max_in_flight"):
+        Gate(width)
+
+
+def test_wait_for_task_refuses_an_async_client() -> None:
+    with pytest.raises(TypeError, match="wait_for_task_async"):
+        wait_for_task(FakeAsyncClient(completed()), "x")
+
+
+def test_wait_for_task_async_checks_too() -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        run_virtual(wait_for_task_async(FakeAsyncClient(completed()), "x", timeout=-1))

@@ -1,0 +1,130 @@
+"""The timer thread and the worker threads of sync clients."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from rxstream._clock import TimerThread
+from rxstream._workers import Workers
+from rxstream.testing import assert_nothing_left
+
+PATIENCE = 5.0
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    found: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", found.append)
+    return found
+
+
+def test_timers_fire_in_order_on_one_thread_that_goes_when_there_are_none_left() -> None:
+    clock, log, done = TimerThread(), [], threading.Event()
+    with assert_nothing_left():
+        clock.call_later(0.02, lambda: (log.append("c"), done.set()))
+        clock.call_later(0.01, lambda: log.append("b"))
+        clock.call_later(0.0, lambda: log.append("a"))
+        assert done.wait(PATIENCE)
+    assert log == ["a", "b", "c"]
+
+
+def test_what_is_cancelled_is_forgotten_at_once() -> None:
+    clock = TimerThread()
+    with assert_nothing_left():
+        timers = [clock.call_later(3_600.0, pytest.fail) for _ in range(1_000)]
+        assert len(clock._heap) == 1_000
+        for timer in timers[:600]:
+            clock.cancel(timer)
+        assert len(clock._heap) < 600
+        for timer in timers:
+            clock.cancel(timer)
+        assert not clock._heap
+
+
+def test_an_exception_is_reported_and_later_timers_fire(reported: list[Any]) -> None:
+    clock, done = TimerThread(), threading.Event()
+
+    def broken() -> None:
+        raise LookupError
+
+    with assert_nothing_left():
+        clock.call_later(0.0, broken)
+        clock.call_later(0.01, done.set)
+        assert done.wait(PATIENCE)
+    assert [found.exc_type for found in reported] == [LookupError]
+
+
+def test_a_timer_may_set_and_cancel_timers() -> None:
+    clock, done = TimerThread(), threading.Event()
+
+    def again() -> None:
+        clock.cancel(never)
+        clock.call_later(0.0, done.set)
+
+    with assert_nothing_left():
+        never = clock.call_later(3_600.0, pytest.fail)
+        clock.call_later(0.0, again)
+        assert done.wait(PATIENCE)
+
+
+def test_a_forked_child_starts_afresh() -> None:
+    clock = TimerThread()
+    timer = clock.call_later(3_600.0, pytest.fail)
+    clock._changed.acquire()
+    thread = clock._thread
+    clock._reset()
+    done = threading.Event()
+    clock.call_later(0.0, done.set)
+    assert done.wait(PATIENCE)
+    assert clock._thread is not thread
+    timer.callback = None
+    assert thread is not None
+
+
+def test_jobs_run_side_by_side_up_to_the_maximum_and_the_threads_go_when_idle() -> None:
+    workers = Workers(maximum=3, linger=0.01)
+    running, most, lock = 0, 0, threading.Lock()
+    meet = threading.Barrier(3)
+    done = threading.Semaphore(0)
+
+    def job() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        meet.wait(PATIENCE)
+        with lock:
+            running -= 1
+        done.release()
+
+    with assert_nothing_left():
+        for _ in range(9):
+            workers.submit(job)
+        for _ in range(9):
+            assert done.acquire(timeout=PATIENCE)
+    assert most == 3
+
+
+def test_idle_threads_are_used_again() -> None:
+    workers, names = Workers(maximum=8, linger=0.5), set()
+    for _ in range(20):
+        done = threading.Event()
+        workers.submit(lambda done=done: (names.add(threading.get_ident()), done.set()))
+        assert done.wait(PATIENCE)
+    assert len(names) <= 2
+
+
+def test_a_jobs_exception_is_reported_and_the_thread_goes_on(reported: list[Any]) -> None:
+    workers, done = Workers(maximum=1, linger=0.01), threading.Event()
+
+    def broken() -> None:
+        raise LookupError
+
+    with assert_nothing_left():
+        workers.submit(broken)
+        workers.submit(done.set)
+        assert done.wait(PATIENCE)
+    assert [found.exc_type for found in reported] == [LookupError]
