@@ -95,6 +95,8 @@ def named_delay(error: BaseException) -> float:
     if isinstance(error, StreamApiException):
         if error.retry_after is not None:
             return error.retry_after.total_seconds()
-        if error.rate_limit is not None and isinstance(error, StreamRateLimitException):
-            return error.rate_limit.reset_after.total_seconds()
+        window = error.rate_limit
+        # A 429 while requests are left comes from another limit, of which this window says nothing.
+        if isinstance(error, StreamRateLimitException) and window and window.remaining <= 0:
+            return window.reset_after.total_seconds()
     return 0.0

@@ -19,10 +19,11 @@ class Workers:
     """Daemon threads that make blocking calls; they come when needed and go when idle.
 
     Not `ThreadPoolExecutor`: its threads stay for good, and the interpreter waits for them at exit,
-    so that one hanging request would hold up the end of a script.
+    so that one hanging request would hold up the end of a script. The maximum is a little above the
+    32 polls that a sync client may have in flight, for consumers that are still being called.
     """
 
-    def __init__(self, maximum: int = 128, linger: float = 0.1) -> None:
+    def __init__(self, maximum: int = 36, linger: float = 0.1) -> None:
         self._maximum = maximum
         self._linger = linger
         self._reset()

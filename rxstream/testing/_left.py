@@ -54,9 +54,10 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         if kind is not None:
             return
         deadline = monotonic() + (_GRACE if running_loop() is None else 0.0)
-        while (left := self._left()) and monotonic() < deadline:
+        gc.collect()
+        while self._left() and monotonic() < deadline:
             threading.Event().wait(_LOOK_EVERY)
-        _complain(left)
+        self._complain()
 
     async def __aenter__(self) -> Self:
         """Note what is there already."""
@@ -72,12 +73,21 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         if kind is not None:
             return
         deadline = monotonic() + _GRACE
-        while (left := self._left()) and monotonic() < deadline:
+        gc.collect()
+        while self._left() and monotonic() < deadline:
             await _pause()
-        _complain(left)
+        self._complain()
 
     def _left(self) -> list[str]:
         return [name for thing, name in _everything().items() if thing not in self._before]
+
+    def _complain(self) -> None:
+        if not self._left():
+            return
+        gc.collect()  # what has gone meanwhile may have left cycles
+        if left := self._left():
+            msg = "left behind: " + "; ".join(left)
+            raise AssertionError(msg)
 
 
 async def _pause() -> None:
@@ -88,14 +98,7 @@ async def _pause() -> None:
         pass
 
 
-def _complain(left: list[str]) -> None:
-    if left:
-        msg = "left behind: " + "; ".join(left)
-        raise AssertionError(msg)
-
-
 def _everything() -> Mapping[Hashable, str]:
-    gc.collect()
     found: dict[Hashable, str] = {}
     current: asyncio.Task[Any] | None = None
     if (loop := running_loop()) is not None:

@@ -133,9 +133,10 @@ def script_of(value: object, name: str = "script") -> Script:
         return value
     if isinstance(value, Answer | str):
         return Script.turns(value)
-    if not isinstance(value, Mapping | bytes) and isinstance(value, Iterable):
+    kind = type(value).__name__
+    if isinstance(value, Iterable) and not isinstance(value, Mapping | bytes):
         return Script.turns(*cast("Iterable[Answer | str]", value))
-    msg = f"{name} must be a Script, or answers for its turns, not {type(value).__name__}"
+    msg = f"{name} must be a Script, or answers for its turns, not {kind}"
     raise TypeError(msg)
 
 

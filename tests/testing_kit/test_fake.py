@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -35,14 +36,14 @@ from rxstream.testing import (
 COLOURS = pytest.mark.parametrize("kind", [FakeClient, FakeAsyncClient])
 
 
-def ask(client, task_id="t"):
+def ask(client: Any, task_id: Any = "t") -> Any:
     """One call, whatever the colour."""
     answer = client.get_task(task_id)
     return answer if isinstance(answer, TaskSnapshot) else run_virtual(answer)
 
 
 @COLOURS
-def test_a_script_is_played_for_each_id(kind):
+def test_a_script_is_played_for_each_id(kind: Any) -> None:
     client = kind(Script.turns("pending", completed({"a": 1})))
     assert [ask(client).status, ask(client).status, ask(client, "u").status] == [
         "pending",
@@ -55,12 +56,12 @@ def test_a_script_is_played_for_each_id(kind):
 
 @COLOURS
 @pytest.mark.parametrize("script", ["running", status("running"), ["running", "x"], ("running",)])
-def test_turns_may_be_given_bare(kind, script):
+def test_turns_may_be_given_bare(kind: Any, script: Any) -> None:
     assert ask(kind(script)).status == "running"
 
 
 @COLOURS
-def test_scripts_by_id_and_an_unknown_id(kind):
+def test_scripts_by_id_and_an_unknown_id(kind: Any) -> None:
     client = kind({"a": "running", "b": ["pending"]})
     assert ask(client, "b").status == "pending"
     with pytest.raises(StreamApiException, match="Can't find task with id c") as caught:
@@ -79,7 +80,7 @@ def test_scripts_by_id_and_an_unknown_id(kind):
         (reset(), StreamTransportException),
     ],
 )
-def test_errors_are_the_real_ones(kind, answer, error):
+def test_errors_are_the_real_ones(kind: Any, answer: Any, error: Any) -> None:
     client = kind(answer)
     with pytest.raises(error):
         ask(client)
@@ -90,7 +91,7 @@ def test_errors_are_the_real_ones(kind, answer, error):
 
 
 @COLOURS
-def test_a_reset_has_its_cause(kind):
+def test_a_reset_has_its_cause(kind: Any) -> None:
     with pytest.raises(StreamTransportException) as caught:
         ask(kind(reset()))
     assert caught.value.error_type == "connection_reset"
@@ -98,7 +99,7 @@ def test_a_reset_has_its_cause(kind):
 
 
 @COLOURS
-def test_a_rate_limit_is_enforced(kind):
+def test_a_rate_limit_is_enforced(kind: Any) -> None:
     client = kind("running", rate_limit=2, window=30)
     assert ask(client).rate_limit.remaining == 1
     ask(client)
@@ -109,14 +110,14 @@ def test_a_rate_limit_is_enforced(kind):
 
 
 @COLOURS
-def test_rate_limit_headers_reach_the_snapshot(kind):
+def test_rate_limit_headers_reach_the_snapshot(kind: Any) -> None:
     limit = ask(kind(rate_limited("running", 60, 5, 30))).rate_limit
     assert (limit.limit, limit.remaining) == (60, 5)
     assert 30 <= limit.reset_after.total_seconds() <= 32
 
 
 @COLOURS
-def test_a_whole_wait_in_virtual_time(kind):
+def test_a_whole_wait_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     script = {0: "pending", 1.5: "running", 3: completed({"x": 1})}
     client = kind(Script.timeline(script), scheduler=time)
@@ -134,7 +135,7 @@ def test_a_whole_wait_in_virtual_time(kind):
 
 
 @COLOURS
-def test_delay_and_drip_take_virtual_time(kind):
+def test_delay_and_drip_take_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     client = kind([delayed("running", 2), drip(completed(), 0.01)], scheduler=time)
     seen = time.record(task_observable(client, "t"))
@@ -148,7 +149,7 @@ def test_delay_and_drip_take_virtual_time(kind):
 
 
 @COLOURS
-def test_a_hanging_call_is_cancelled_by_the_deadline(kind):
+def test_a_hanging_call_is_cancelled_by_the_deadline(kind: Any) -> None:
     time = VirtualTime()
     client = kind(["pending", hang()], scheduler=time)
     seen = time.record(task_observable(client, "t", timeout=5))
@@ -160,7 +161,7 @@ def test_a_hanging_call_is_cancelled_by_the_deadline(kind):
 
 
 @COLOURS
-def test_failure_in_virtual_time(kind):
+def test_failure_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     seen = time.record(task_observable(kind(failed("no"), scheduler=time), "t"))
     assert [e.kind for e in seen] == ["next", "error"]
@@ -168,7 +169,7 @@ def test_failure_in_virtual_time(kind):
 
 
 @COLOURS
-def test_a_retried_fault_in_virtual_time(kind):
+def test_a_retried_fault_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     client = kind([http_error(503), reset(), completed()], scheduler=time)
     seen = time.record(task_observable(client, "t"))
@@ -176,7 +177,7 @@ def test_a_retried_fault_in_virtual_time(kind):
     assert client.polls("t") == 3
 
 
-def test_many_waits_at_once_in_virtual_time():
+def test_many_waits_at_once_in_virtual_time() -> None:
     time = VirtualTime()
     client = FakeAsyncClient([delayed("pending", 1), delayed(completed(), 1)], scheduler=time)
     ends = []
@@ -191,14 +192,14 @@ def test_many_waits_at_once_in_virtual_time():
     assert 1 < client.most_in_flight <= 500
 
 
-def test_the_async_fake_follows_a_virtual_loop():
+def test_the_async_fake_follows_a_virtual_loop() -> None:
     client = FakeAsyncClient([delayed("pending", 5), delayed(completed(7), 5)])
     assert run_virtual(wait_for_task_async(client, "t")) == 7
     assert [(r.at, r.ended) for r in client.requests] == [(0, 5), (6, 11)]
 
 
-def test_the_async_fake_notices_cancellation():
-    async def main():
+def test_the_async_fake_notices_cancellation() -> None:
+    async def main() -> Any:
         client = FakeAsyncClient(hang())
         call = asyncio.create_task(client.get_task("t"))
         await asyncio.sleep(1)
@@ -213,8 +214,8 @@ def test_the_async_fake_notices_cancellation():
     assert client.requests[0].cancelled
 
 
-def test_closing_the_async_fake_ends_its_calls():
-    async def main():
+def test_closing_the_async_fake_ends_its_calls() -> None:
+    async def main() -> None:
         async with FakeAsyncClient(hang()) as client:
             call = asyncio.create_task(client.get_task("t"))
             await asyncio.sleep(1)
@@ -227,11 +228,11 @@ def test_closing_the_async_fake_ends_its_calls():
     run_virtual(main())
 
 
-def test_closing_the_sync_fake_ends_its_calls():
+def test_closing_the_sync_fake_ends_its_calls() -> None:
     client = FakeClient(hang())
     errors = []
 
-    def call():
+    def call() -> None:
         try:
             client.get_task("t")
         except StreamTransportException as error:
@@ -252,7 +253,7 @@ def test_closing_the_sync_fake_ends_its_calls():
         client.get_task("t")
 
 
-def test_the_sync_fake_delays_in_real_time():
+def test_the_sync_fake_delays_in_real_time() -> None:
     client = FakeClient(delayed(completed(1), 0.02))
     assert wait_for_task(client, "t") == 1
     (record,) = client.requests
@@ -271,6 +272,8 @@ def test_the_sync_fake_delays_in_real_time():
         (("running",), {"rate_limit": 1, "window": 0}, ValueError, "window"),
     ],
 )
-def test_bad_arguments_are_named(kind, arguments, keywords, error, text):
+def test_bad_arguments_are_named(
+    kind: Any, arguments: Any, keywords: Any, error: Any, text: Any
+) -> None:
     with pytest.raises(error, match=text):
         kind(*arguments, **keywords)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import httpx
 import jwt
@@ -33,7 +34,7 @@ from rxstream.testing import (
 FAR = 4_000_000_000
 
 
-def credentials(server, **claims):
+def credentials(server: Any, **claims: Any) -> Any:
     token = jwt.encode({"server": True} | claims, server.api_secret, algorithm="HS256")
     return {
         "headers": {"Authorization": token, "stream-auth-type": "jwt"},
@@ -41,7 +42,7 @@ def credentials(server, **claims):
     }
 
 
-def in_process(server):
+def in_process(server: Any) -> Any:
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=server.app),
         base_url="http://stream.test",
@@ -49,28 +50,28 @@ def in_process(server):
     )
 
 
-def asked(server, *requests):
+def asked(server: Any, *requests: Any) -> Any:
     """Send requests in process and in virtual time; give the answers."""
 
-    async def main():
+    async def main() -> Any:
         async with in_process(server) as client:
             return [await client.request(method, path, **rest) for method, path, rest in requests]
 
     return run_virtual(main())
 
 
-def get(path):
+def get(path: Any) -> Any:
     return "GET", path, {}
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Any:
     with TaskServer(pending=0, running=0) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def client(server):
+def client(server: Any) -> Any:
     with httpx.Client(base_url=server.url, **credentials(server)) as client:
         yield client
 
@@ -104,7 +105,9 @@ STARTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "result"), STARTS)
-def test_operations_start_tasks_that_end_with_their_payload(client, method, path, body, result):
+def test_operations_start_tasks_that_end_with_their_payload(
+    client: Any, method: Any, path: Any, body: Any, result: Any
+) -> None:
     started = client.request(method, path, json=body)
     assert started.status_code == 201
     task = client.get(f"/api/v2/tasks/{started.json()['task_id']}").json()
@@ -123,7 +126,7 @@ def test_operations_start_tasks_that_end_with_their_payload(client, method, path
         ("/api/v2/video/call/default/c/delete", None),
     ],
 )
-def test_a_soft_delete_leaves_nothing_to_wait_for(client, path, body):
+def test_a_soft_delete_leaves_nothing_to_wait_for(client: Any, path: Any, body: Any) -> None:
     assert client.post(path, json=body).json()["task_id"] is None
 
 
@@ -142,7 +145,7 @@ def test_a_soft_delete_leaves_nothing_to_wait_for(client, path, body):
         ("/api/v2/chat/export_channels", b'{"channels": ["x"]}'),
     ],
 )
-def test_bad_input_is_refused(client, path, content):
+def test_bad_input_is_refused(client: Any, path: Any, content: Any) -> None:
     answer = client.post(path, content=content)
     assert (answer.status_code, answer.json()["code"]) == (400, 4)
 
@@ -162,19 +165,19 @@ def test_bad_input_is_refused(client, path, content):
         (lambda s: credentials(TaskServer(api_secret="another " * 5)), 43),
     ],
 )
-def test_keys_and_tokens_are_checked(server, change, code):
+def test_keys_and_tokens_are_checked(server: Any, change: Any, code: Any) -> None:
     with httpx.Client(base_url=server.url) as client:
         answer = client.get("/api/v2/tasks/x", **(credentials(server) | change(server)))
     assert (answer.status_code, answer.json()["code"]) == (401, code)
     assert "x-ratelimit-limit" in answer.headers
 
 
-def test_good_claims_are_let_in(server):
+def test_good_claims_are_let_in(server: Any) -> None:
     with httpx.Client(base_url=server.url, **credentials(server, iat=1, nbf=1, exp=FAR)) as client:
         assert client.get("/api/v2/tasks/x").status_code == 404
 
 
-def test_unknown_things_have_stream_s_envelope(client):
+def test_unknown_things_have_stream_s_envelope(client: Any) -> None:
     answer = client.get("/api/v2/tasks/nobody")
     assert answer.status_code == 404
     assert answer.json()["code"] == 16
@@ -183,21 +186,23 @@ def test_unknown_things_have_stream_s_envelope(client):
         assert client.request(method, path).json()["StatusCode"] == 404
 
 
-@pytest.mark.parametrize(("task_id", "sent"), [("a/b", "a%2Fb"), ("..", "%2E%2E"), ("é ?", "%C3%A9%20%3F")])
-def test_odd_ids_find_their_task(server, client, task_id, sent):
+@pytest.mark.parametrize(
+    ("task_id", "sent"), [("a/b", "a%2Fb"), ("..", "%2E%2E"), ("é ?", "%C3%A9%20%3F")]
+)
+def test_odd_ids_find_their_task(server: Any, client: Any, task_id: Any, sent: Any) -> None:
     server.add_task("running", task_id)
     assert client.get(f"/api/v2/tasks/{sent}").json()["task_id"] == task_id
     assert server.polls(task_id) == 1
 
 
-def test_the_legacy_path_has_rfc_3339_timestamps(server, client):
+def test_the_legacy_path_has_rfc_3339_timestamps(server: Any, client: Any) -> None:
     task_id = server.add_task("running")
     assert isinstance(client.get(f"/api/v2/tasks/{task_id}").json()["created_at"], int)
     assert client.get(f"/tasks/{task_id}").json()["created_at"].endswith("Z")
     assert server.polls(task_id) == 2
 
 
-def test_requests_are_recorded_without_the_token(server, client):
+def test_requests_are_recorded_without_the_token(server: Any, client: Any) -> None:
     task_id = server.add_task("running")
     client.get(f"/api/v2/tasks/{task_id}")
     record = server.requests[-1]
@@ -214,7 +219,7 @@ def test_requests_are_recorded_without_the_token(server, client):
     assert server.requests[-1].task_id is None
 
 
-def test_scripted_answers_arrive_as_they_are(server, client):
+def test_scripted_answers_arrive_as_they_are(server: Any, client: Any) -> None:
     answers = [
         failed("no"),
         http_error(503, retry_after=3),
@@ -236,7 +241,7 @@ def test_scripted_answers_arrive_as_they_are(server, client):
     assert all("x-ratelimit-remaining" in g.headers and "date" in g.headers for g in got)
 
 
-def test_a_reset_is_a_reset(server):
+def test_a_reset_is_a_reset(server: Any) -> None:
     task_id = server.add_task(reset())
     with (
         httpx.Client(base_url=server.url, **credentials(server)) as client,
@@ -246,7 +251,7 @@ def test_a_reset_is_a_reset(server):
     assert str(errno.ECONNRESET) in str(caught.value)
 
 
-def test_a_client_that_leaves_is_noticed(server):
+def test_a_client_that_leaves_is_noticed(server: Any) -> None:
     task_id = server.add_task(hang())
     with (
         httpx.Client(base_url=server.url, timeout=0.02, **credentials(server)) as client,
@@ -258,13 +263,13 @@ def test_a_client_that_leaves_is_noticed(server):
     assert server.requests[-1].cancelled
 
 
-def test_stop_is_quick_and_leaves_nothing():
+def test_stop_is_quick_and_leaves_nothing() -> None:
     with assert_nothing_left():
         server = TaskServer().start()
         assert server.start() is server
         errors = []
 
-        def poll(answer):
+        def poll(answer: Any) -> None:
             path = f"/api/v2/tasks/{server.add_task(answer)}"
             try:
                 httpx.get(server.url + path, **credentials(server))
@@ -288,8 +293,8 @@ def test_stop_is_quick_and_leaves_nothing():
             _ = server.url
 
 
-def test_async_with_and_starting_again():
-    async def main():
+def test_async_with_and_starting_again() -> None:
+    async def main() -> None:
         async with assert_nothing_left():
             server = TaskServer("running")
             for _ in range(2):
@@ -300,17 +305,17 @@ def test_async_with_and_starting_again():
     asyncio.run(main())
 
 
-def test_a_taken_port_is_an_error_of_the_caller(server):
+def test_a_taken_port_is_an_error_of_the_caller(server: Any) -> None:
     port = int(server.url.rpartition(":")[2])
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
         TaskServer(port=port).start()
 
 
-def test_the_rate_limit_is_enforced_by_endpoint_and_window():
+def test_the_rate_limit_is_enforced_by_endpoint_and_window() -> None:
     server = TaskServer(limit=2, window=10)
     task = f"/api/v2/tasks/{server.add_task('running')}"
 
-    async def main():
+    async def main() -> Any:
         async with in_process(server) as client:
             got = [await client.get(task) for _ in range(3)]
             other = await client.post("/api/v2/users/delete", json={"user_ids": ["u"]})
@@ -324,17 +329,17 @@ def test_the_rate_limit_is_enforced_by_endpoint_and_window():
     assert got[2].headers["retry-after"] == "10"
 
 
-def test_a_429_may_come_without_retry_after():
+def test_a_429_may_come_without_retry_after() -> None:
     server = TaskServer(limit=1, retry_after=False)
     _, refused = asked(server, get("/x"), get("/x"))
     assert refused.status_code == 429
     assert "retry-after" not in refused.headers
 
 
-def test_a_whole_task_in_process_in_virtual_time():
+def test_a_whole_task_in_process_in_virtual_time() -> None:
     server = TaskServer(pending=30, running=60)
 
-    async def main():
+    async def main() -> Any:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         async with in_process(server) as client:
@@ -349,13 +354,13 @@ def test_a_whole_task_in_process_in_virtual_time():
     assert run_virtual(main()) == ["pending"] * 2 + ["running"] * 4 + ["completed"]
 
 
-def test_faults_in_process():
+def test_faults_in_process() -> None:
     server = TaskServer()
     broken, dripping, silent = (
         server.add_task(answer) for answer in (reset(), drip("running", 1), hang())
     )
 
-    async def main():
+    async def main() -> None:
         loop = asyncio.get_running_loop()
         async with in_process(server) as client:
             with pytest.raises(ConnectionResetError):
@@ -376,7 +381,7 @@ def test_faults_in_process():
     assert server.in_flight == 0
 
 
-def test_scripts_for_started_and_for_planted_tasks():
+def test_scripts_for_started_and_for_planted_tasks() -> None:
     started = TaskServer(Script.turns("waiting"))
     (answer,) = asked(started, ("POST", "/users/delete", {"json": {"user_ids": ["u"]}}))
     (task,) = asked(started, get(f"/tasks/{answer.json()['task_id']}"))
@@ -398,19 +403,19 @@ def test_scripts_for_started_and_for_planted_tasks():
         ({"window": 0}, ValueError, "window"),
     ],
 )
-def test_bad_arguments_are_named(keywords, error, text):
+def test_bad_arguments_are_named(keywords: Any, error: Any, text: Any) -> None:
     with pytest.raises(error, match=text):
         TaskServer(**keywords)
 
 
-def test_a_task_id_is_planted_once():
+def test_a_task_id_is_planted_once() -> None:
     server = TaskServer()
     server.add_task("running", "a")
     with pytest.raises(ValueError, match="taken"):
         server.add_task("running", "a")
 
 
-def test_the_command_serves_until_it_is_told_to_stop():
+def test_the_command_serves_until_it_is_told_to_stop() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with subprocess.Popen(
             [sys.executable, "-m", "rxstream.testing"],
@@ -426,7 +431,7 @@ def test_the_command_serves_until_it_is_told_to_stop():
             assert process.stderr.read() == ""
 
 
-def test_the_command_tells_when_it_cannot_listen(server):
+def test_the_command_tells_when_it_cannot_listen(server: Any) -> None:
     port = server.url.rpartition(":")[2]
     ended = subprocess.run(
         [sys.executable, "-m", "rxstream.testing", "--port", port],
@@ -439,9 +444,10 @@ def test_the_command_tells_when_it_cannot_listen(server):
     assert "Traceback" not in ended.stderr
 
 
-def test_without_starlette_the_rest_of_the_kit_works():
+def test_without_starlette_the_rest_of_the_kit_works() -> None:
     code = """
 import sys
+
 sys.modules["starlette"] = sys.modules["uvicorn"] = None
 from rxstream.testing import FakeClient, Script
 try:

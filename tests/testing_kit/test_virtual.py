@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Any, Never
 
 import pytest
 import reactivex as rx
@@ -11,7 +12,7 @@ from reactivex import operators as ops
 from rxstream.testing import Emission, VirtualLoop, VirtualTime, run_virtual
 
 
-def test_busy_instants_take_no_time():
+def test_busy_instants_take_no_time() -> None:
     time, seen = VirtualTime(), []
     for _ in range(1000):
         time.schedule(lambda *_: seen.append(time.clock))
@@ -21,7 +22,7 @@ def test_busy_instants_take_no_time():
     assert time.clock == 2.5
 
 
-def test_actions_run_in_order_and_an_instant_first_come_first_served():
+def test_actions_run_in_order_and_an_instant_first_come_first_served() -> None:
     time, seen = VirtualTime(), []
     for name, due in (("c", 2), ("a", 1), ("d", 2), ("b", 1)):
         time.schedule_relative(due, lambda _, state: seen.append(state), name)
@@ -29,7 +30,7 @@ def test_actions_run_in_order_and_an_instant_first_come_first_served():
     assert seen == ["a", "b", "c", "d"]
 
 
-def test_cancelled_actions_do_not_move_the_clock():
+def test_cancelled_actions_do_not_move_the_clock() -> None:
     time = VirtualTime()
     time.schedule_relative(60, lambda *_: None).dispose()
     time.schedule_relative(1, lambda *_: None)
@@ -37,7 +38,7 @@ def test_cancelled_actions_do_not_move_the_clock():
     assert time.clock == 1
 
 
-def test_start_until_and_on():
+def test_start_until_and_on() -> None:
     time, seen = VirtualTime(), []
     subscription = rx.interval(1.0).subscribe(seen.append, scheduler=time)
     time.start(until=3)
@@ -53,7 +54,7 @@ def test_start_until_and_on():
         time.start(until=1)
 
 
-def test_advance_by_and_to():
+def test_advance_by_and_to() -> None:
     time, seen = VirtualTime(), []
     time.schedule_relative(1, lambda *_: seen.append(time.clock))
     time.advance_by(0.5)
@@ -66,7 +67,7 @@ def test_advance_by_and_to():
         time.advance_to(1.0)
 
 
-def test_an_endless_run_is_told():
+def test_an_endless_run_is_told() -> None:
     time = VirtualTime(max_actions=50)
     rx.interval(1.0).subscribe(scheduler=time)
     with pytest.raises(RuntimeError, match="50 actions"):
@@ -75,7 +76,7 @@ def test_an_endless_run_is_told():
         VirtualTime(max_actions=0)
 
 
-def test_an_action_that_raises_leaves_the_scheduler_usable():
+def test_an_action_that_raises_leaves_the_scheduler_usable() -> None:
     time, seen = VirtualTime(), []
     time.schedule_relative(1, lambda *_: 1 / 0)
     time.schedule_relative(2, lambda *_: seen.append(2))
@@ -85,10 +86,10 @@ def test_an_action_that_raises_leaves_the_scheduler_usable():
     assert seen == [2]
 
 
-def test_an_action_may_stop_the_run_and_not_start_another():
+def test_an_action_may_stop_the_run_and_not_start_another() -> None:
     time, seen = VirtualTime(), []
 
-    def first(*_):
+    def first(*_: Any) -> None:
         time.start()
         seen.append(1)
         time.stop()
@@ -101,7 +102,7 @@ def test_an_action_may_stop_the_run_and_not_start_another():
     assert seen == [1, 2]
 
 
-def test_record_tells_what_was_emitted_when():
+def test_record_tells_what_was_emitted_when() -> None:
     time = VirtualTime()
     assert time.record(rx.interval(1.5).pipe(ops.take(2))) == [
         Emission(1.5, "next", 0),
@@ -114,8 +115,8 @@ def test_record_tells_what_was_emitted_when():
     assert time.clock == 10
 
 
-def test_a_virtual_loop_jumps():
-    async def main():
+def test_a_virtual_loop_jumps() -> None:
+    async def main() -> Any:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         assert loop.time() == 0
@@ -128,22 +129,22 @@ def test_a_virtual_loop_jumps():
     assert run_virtual(main()) == 1_000_005
 
 
-def test_a_virtual_loop_keeps_the_order_of_timers():
+def test_a_virtual_loop_keeps_the_order_of_timers() -> None:
     seen = []
 
-    async def at(moment):
+    async def at(moment: Any) -> None:
         await asyncio.sleep(moment)
         seen.append((moment, asyncio.get_running_loop().time()))
 
-    async def main():
+    async def main() -> None:
         await asyncio.gather(*(at(moment) for moment in (3, 0.1, 2, 0.1)))
 
     run_virtual(main())
     assert seen == [(0.1, 0.1), (0.1, 0.1), (2, 2), (3, 3)]
 
 
-def test_a_virtual_loop_waits_for_threads_in_real_time():
-    async def main():
+def test_a_virtual_loop_waits_for_threads_in_real_time() -> None:
+    async def main() -> Any:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         threading.Timer(0.01, lambda: loop.call_soon_threadsafe(future.set_result, 1)).start()
@@ -157,34 +158,34 @@ def test_a_virtual_loop_waits_for_threads_in_real_time():
     assert run_virtual(main()) == 5
 
 
-def test_a_virtual_loop_does_not_hang_for_ever(monkeypatch):
+def test_a_virtual_loop_does_not_hang_for_ever(monkeypatch: Any) -> None:
     monkeypatch.setattr("rxstream.testing._loop._PATIENCE", 0.01)
 
-    async def main():
+    async def main() -> None:
         await asyncio.get_running_loop().create_future()
 
     with pytest.raises(RuntimeError, match="nothing left to wait for"):
         run_virtual(main())
 
 
-def test_run_virtual_cleans_up():
+def test_run_virtual_cleans_up() -> None:
     ended = []
 
-    async def numbers():
+    async def numbers() -> Any:
         try:
             yield 1
             yield 2
         finally:
             ended.append("generator")
 
-    async def leftover():
+    async def leftover() -> None:
         try:
             await asyncio.sleep(100)
         except asyncio.CancelledError:
             ended.append("task")
             raise
 
-    async def main():
+    async def main() -> Any:
         generator = numbers()
         await anext(generator)
         task = asyncio.create_task(leftover())
@@ -195,8 +196,8 @@ def test_run_virtual_cleans_up():
     assert sorted(ended) == ["generator", "task"]
 
 
-def test_run_virtual_passes_errors_on():
-    async def main():
+def test_run_virtual_passes_errors_on() -> None:
+    async def main() -> Never:
         await asyncio.sleep(1)
         raise KeyError(1)
 

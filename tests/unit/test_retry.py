@@ -131,6 +131,11 @@ def test_reset_wins_over_the_schedule_when_there_is_no_retry_after(drive: Drive)
     assert 30 <= seen.polled_at[1] <= 31, "the header has a resolution of one second"
 
 
+def test_a_429_while_requests_are_left_says_nothing_of_the_window(drive: Drive) -> None:
+    seen = drive([rate_limited(http_error(429), 60, 59, 30), completed()], retry=EVERY_SECOND)
+    assert seen.polled_at == [0, 1]
+
+
 def test_the_schedule_serves_a_429_that_names_no_time(drive: Drive) -> None:
     seen = drive([http_error(429), completed()], retry=EVERY_SECOND)
     assert seen.polled_at == [0, 1]

@@ -1,0 +1,331 @@
+"""What is sent, and how answers are read, without I/O."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rxstream import TaskSnapshot
+from rxstream._wire import (
+    api_exception,
+    read_answer,
+    read_rate_limit,
+    read_started,
+    read_task,
+    segment,
+    task_request,
+)
+from rxstream.errors import (
+    InvalidResponseException,
+    StreamApiException,
+    StreamRateLimitException,
+)
+
+DATE = "Wed, 01 May 2024 12:00:00 GMT"
+NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
+RESET = int(NOW.timestamp()) + 20
+LIMITS = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "3", "x-ratelimit-reset": str(RESET)}
+GOOD = b'{"task_id": "t1", "status": "running"}'
+DEEP = b"[" * 100_000
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+ENVELOPE = ["code", "message", "exception_fields", "unrecoverable", "more_info", "details"]
+
+
+def read(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> TaskSnapshot:
+    return read_task(status, headers or {}, body, "asked")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.text("./\\?#%&=;: \n\0é", min_size=1))
+def test_nothing_leaves_its_segment(value: str) -> None:
+    encoded = segment(value)
+    assert not set(encoded) & set("/\\?#&=; \n\0")
+    assert encoded.isascii()
+    assert encoded not in {".", ".."}
+    assert unquote(encoded) == value
+    request = httpx.Request("GET", f"https://example.com/tasks/{encoded}/end?api_key=k")
+    assert request.url.raw_path == f"/tasks/{encoded}/end?api_key=k".encode()
+
+
+def test_a_task_is_asked_for_by_its_encoded_id() -> None:
+    request = task_request("../a b")
+    assert (request.method, request.path) == ("GET", "/api/v2/tasks/..%2Fa%20b")
+    assert (request.query, request.body) == ({}, None)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_good_answer_becomes_a_snapshot(status: int) -> None:
+    snapshot = read(GOOD, status, {"date": DATE, **LIMITS})
+    assert (snapshot.task_id, snapshot.status, snapshot.raw) == ("t1", "running", json.loads(GOOD))
+    assert snapshot.rate_limit is not None
+    assert snapshot.rate_limit.remaining == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"[]", b"null", b"7", b'"text"', b"<html>hi</html>", GOOD[:-1], b"\xff\xfe", DEEP]
+    + [b"{}", b'{"result": 1}', b'{"task_id": null}', b"9" * 5_000, b'\xef\xbb\xbf{"x":1}'],
+)
+def test_a_good_status_without_a_task_is_invalid(body: bytes) -> None:
+    with pytest.raises(InvalidResponseException) as caught:
+        read(body)
+    assert caught.value.status_code == 200
+    assert caught.value.raw_response_body == body.decode("utf-8", "replace")[:4_000]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("body", [b"", GOOD])
+def test_a_redirect_is_invalid_whatever_it_holds(status: int, body: bytes) -> None:
+    with pytest.raises(InvalidResponseException, match="redirect") as caught:
+        read(body, status, {"location": "https://elsewhere.example"})
+    assert caught.value.status_code == status
+
+
+def test_an_error_envelope_is_read_whole() -> None:
+    body = {
+        "code": 4,
+        "message": "DeleteChannels failed",
+        "StatusCode": 400,
+        "duration": "1ms",
+        "more_info": "https://example.com/4",
+        "details": [7, 8],
+        "exception_fields": {"cids": "required"},
+        "unrecoverable": True,
+    }
+    with pytest.raises(StreamApiException) as caught:
+        read(json.dumps(body).encode(), 400, {"date": DATE, **LIMITS})
+    error = caught.value
+    assert type(error) is StreamApiException
+    assert (error.status_code, error.code, error.message) == (400, 4, "DeleteChannels failed")
+    assert (error.more_info, error.details) == ("https://example.com/4", [7, 8])
+    assert (error.exception_fields, error.unrecoverable) == ({"cids": "required"}, True)
+    assert error.raw_response_body == json.dumps(body)
+    assert error.retry_after is None
+    assert error.rate_limit is not None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b"<html>Bad Gateway</html>", b"upstream connect error", b"\xff"]
+)
+@pytest.mark.parametrize("status", [400, 404, 500, 502, 503, 504])
+def test_an_error_without_an_envelope_keeps_its_body(body: bytes, status: int) -> None:
+    error = api_exception(status, {}, body)
+    assert (error.status_code, error.code, error.message) == (status, 0, "")
+    assert (error.exception_fields, error.unrecoverable) == ({}, False)
+    assert (error.more_info, error.details) == (None, [])
+    assert error.raw_response_body == body.decode("utf-8", "replace")
+
+
+@given(
+    st.integers(400, 599),
+    st.dictionaries(st.sampled_from(ENVELOPE), JSON) | st.dictionaries(st.text(), JSON) | JSON,
+)
+def test_no_envelope_raises_anything_else(status: int, envelope: object) -> None:
+    with pytest.raises(StreamApiException) as caught:
+        read(json.dumps(envelope).encode(), status)
+    error = caught.value
+    assert error.status_code == status
+    assert isinstance(error, StreamRateLimitException) == (status == 429)
+    assert type(error.code) is int
+    assert isinstance(error.message, str)
+    assert type(error.unrecoverable) is bool
+    assert (type(error.exception_fields), type(error.details)) == (dict, list)
+    assert error.more_info is None or isinstance(error.more_info, str)
+
+
+@given(st.integers(100, 599), st.binary(max_size=40), st.dictionaries(st.text(), st.text()))
+def test_no_answer_raises_anything_unknown(
+    status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    with pytest.raises((StreamApiException, InvalidResponseException)):
+        read(body, status, headers)
+
+
+def test_deeply_nested_errors_are_read() -> None:
+    assert api_exception(500, {}, DEEP).raw_response_body == "[" * 4_000
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        *[("0", 0), ("7", 7), (" 30 ", 30), ("86400", 86400)],
+        ("Wed, 01 May 2024 12:00:09 GMT", 9),
+        ("Wed, 01 May 2024 14:00:09 +0200", 9),
+        ("Wed, 01 May 2024 12:00:09 -0000", 9),
+        *[(DATE, 0), ("Wed, 01 May 2024 11:59:00 GMT", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+        *[("", None), ("soon", None), ("-5", None), ("1.5", None), ("5 s", None), ("²", None)],
+        *[("9" * 30, None), ("9" * 5_000, None), ("NaN", None), ("2024-05-01", None)],
+        ("Wed, 01 May 99999999999999999999 12:00:09 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_by_the_servers_clock(
+    value: str, seconds: int | None
+) -> None:
+    with pytest.raises(StreamRateLimitException) as caught:
+        read(b"{}", 429, {"retry-after": value, "date": DATE})
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert caught.value.retry_after == expected
+
+
+def test_retry_after_is_read_on_every_error() -> None:
+    assert api_exception(503, {"retry-after": "3"}, b"").retry_after == timedelta(seconds=3)
+    assert api_exception(503, {}, b"").retry_after is None
+
+
+@pytest.mark.parametrize("date", [{}, {"date": "never"}, {"date": ""}])
+def test_without_a_server_clock_ours_serves(date: dict[str, str]) -> None:
+    past = api_exception(429, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT", **date}, b"")
+    assert past.retry_after == timedelta(0)
+    far = api_exception(429, {"retry-after": "Fri, 31 Dec 9999 00:00:00 GMT", **date}, b"")
+    assert far.retry_after is not None
+    assert far.retry_after > timedelta(days=365_000)
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset"),
+    [
+        ("60", "3", str(RESET)),
+        ("60, 60", "3, 2", f"{RESET}, {RESET}"),
+        ("60,60", " 3 ,3", f" {RESET}"),
+    ],
+)
+def test_rate_limits_are_read_doubled_or_not(limit: str, remaining: str, reset: str) -> None:
+    headers = {
+        "X-RateLimit-Limit": limit,
+        "X-RateLimit-Remaining": remaining,
+        "X-RateLimit-Reset": reset,
+        "Date": DATE,
+    }
+    found = read_rate_limit(httpx.Headers(headers))
+    assert found is not None
+    assert (found.limit, found.remaining) == (60, 3)
+    assert found.reset == NOW + timedelta(seconds=20)
+    assert found.reset_after == timedelta(seconds=20)
+
+
+def test_a_reset_that_is_past_is_now() -> None:
+    found = read_rate_limit({**LIMITS, "date": "Wed, 01 May 2024 12:01:00 GMT"})
+    assert found is not None
+    assert found.reset_after == timedelta(0)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("value", [None, "", "many", "1.5", ",60", "9" * 5_000, "\u00b2"])
+def test_a_missing_or_bad_rate_limit_counts_as_none(name: str, value: str | None) -> None:
+    headers = {key: text for key, text in LIMITS.items() if key != name}
+    if value is not None:
+        headers[name] = value
+    assert read_rate_limit(headers) is None
+    assert read(GOOD, headers=headers).rate_limit is None
+
+
+@pytest.mark.parametrize("reset", ["9" * 30, "-" + "9" * 30, "253402300800"])
+def test_a_reset_beyond_the_calendar_counts_as_none(reset: str) -> None:
+    assert read_rate_limit({**LIMITS, "x-ratelimit-reset": reset}) is None
+
+
+@given(st.text(), st.text(), st.text(), st.text(), st.text())
+def test_no_header_raises(limit: str, remaining: str, reset: str, date: str, retry: str) -> None:
+    names = [*LIMITS, "date", "retry-after"]
+    headers = dict(zip(names, (limit, remaining, reset, date, retry), strict=True))
+    assert read(GOOD, headers={**headers, **LIMITS}).rate_limit is not None
+    assert isinstance(api_exception(429, headers, b""), StreamRateLimitException)
+
+
+@pytest.mark.parametrize(
+    "date", ["Wed, 01 May 99999999999999999999 12:00:00 GMT", "Wed, 01 May 2024 12:00 +99999999999"]
+)
+def test_a_servers_impossible_clock_is_ignored(date: str) -> None:
+    assert read_rate_limit({**LIMITS, "date": date}) is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "task_id"),
+    [('{"task_id": "t1"}', "t1"), ('{"task_id": "t1", "duration": "1ms"}', "t1")]
+    + [(f'{{"task_id": {odd}}}', None) for odd in ("null", '""', "7", "[]", "{}", "true")]
+    + [("{}", None), ('{"taskId": "t1"}', None)],
+)
+def test_a_started_task_has_an_id_or_nothing_to_wait_for(body: str, task_id: str | None) -> None:
+    assert read_started(201, {}, body.encode()) == task_id
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [(400, b"{}", StreamApiException), (429, b"", StreamRateLimitException)]
+    + [(200, b"", InvalidResponseException), (200, b"[]", InvalidResponseException)]
+    + [(302, b"{}", InvalidResponseException), (204, b"", InvalidResponseException)],
+)
+def test_a_task_that_was_not_started_raises(
+    status: int, body: bytes, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind):
+        read_started(status, {}, body)
+
+
+class Answer:
+    def __init__(self, data: object) -> None:
+        self.data = data
+
+    def headers(self) -> dict[str, str]:
+        return {name.title(): value for name, value in LIMITS.items()}
+
+    def status_code(self) -> int:
+        return 200
+
+
+class DictAnswer(dict[str, Any]):
+    def headers(self) -> dict[str, str]:
+        return LIMITS
+
+
+def test_a_snapshot_is_passed_on_untouched() -> None:
+    snapshot = TaskSnapshot("t1")
+    assert read_answer(snapshot, "asked") is snapshot
+
+
+DATA = {"status": "COMPLETED", "result": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [DATA, SimpleNamespace(data=DATA), SimpleNamespace(data=SimpleNamespace(**DATA))]
+    + [Answer(DATA), Answer(SimpleNamespace(**DATA)), DictAnswer(DATA)]
+    + [SimpleNamespace(data=DATA, headers={"x": "y"}, status_code=200)],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_the_answers_of_all_clients_are_read(answer: object) -> None:
+    snapshot = read_answer(answer, "asked")
+    assert (snapshot.task_id, snapshot.status) == ("asked", "completed")
+    assert snapshot.result == {"a": 1}
+    limited = isinstance(answer, Answer | DictAnswer)
+    assert (snapshot.rate_limit is not None) == limited
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, "", "text", 7, [], [DATA], (), b"x", object(), {}, {"result": 1}]
+    + [SimpleNamespace(data=None), SimpleNamespace(data="x"), SimpleNamespace(data=[DATA])]
+    + [SimpleNamespace(data={}), SimpleNamespace(data=SimpleNamespace())],
+)
+def test_an_answer_that_holds_no_task_is_invalid(answer: object) -> None:
+    with pytest.raises(InvalidResponseException, match=type(answer).__name__) as caught:
+        read_answer(answer, "asked")
+    assert caught.value.status_code is None
+
+
+def test_an_invalid_answer_tells_the_status_where_the_client_does() -> None:
+    with pytest.raises(InvalidResponseException) as caught:
+        read_answer(Answer({}), "asked")
+    assert caught.value.status_code == 200
