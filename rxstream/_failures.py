@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from ._checks import to_mapping
-from ._wire import api_exception
+from ._wire import ENVELOPE, api_exception
 from .errors import (
     InvalidResponseException,
     StreamApiException,
@@ -28,14 +28,8 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
-_ENVELOPE: Final = (
-    "code",
-    "message",
-    "exception_fields",
-    "unrecoverable",
-    "more_info",
-    "details",
-)
+# Stream's SDKs, and what getstream reads its answers with.
+_SDKS: Final = frozenset({"dataclasses_json", "getstream", "stream_chat"})
 # The HTTP libraries beneath the clients that are met in the wild.
 _HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
 
@@ -68,6 +62,10 @@ def translated(error: BaseException) -> BaseException:
     elif isinstance(error, json.JSONDecodeError):
         ours = InvalidResponseException(
             status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
+        )
+    elif isinstance(error, LookupError | AttributeError | TypeError) and _is_from_an_sdk(error):
+        ours = InvalidResponseException(
+            status_code=None, message=f"The client could not read the answer: {error!r}"
         )
     elif kind in _TRANSPORT_TYPES:
         ours = StreamTransportException(cast("TransportErrorType", kind), str(error))
@@ -116,7 +114,7 @@ def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     headers = to_mapping(getattr(response, "headers", None)) or {}
     # Without a body, as mocks make them, the exception's own fields are all there is.
     said = text or json.dumps(
-        {name: getattr(error, name, None) for name in _ENVELOPE}, skipkeys=True, default=str
+        {name: getattr(error, name, None) for name in ENVELOPE}, skipkeys=True, default=str
     )
     ours = api_exception(status, headers, said)
     ours.raw_response_body = text
@@ -124,6 +122,15 @@ def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     if ours.retry_after is None and isinstance(retry_after, timedelta):
         ours.retry_after = retry_after
     return ours
+
+
+def _is_from_an_sdk(error: BaseException) -> bool:
+    """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_in = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return raised_in.partition(".")[0] in _SDKS
 
 
 def _library(error: BaseException) -> str:

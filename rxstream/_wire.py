@@ -19,6 +19,7 @@ from ._snapshot import RateLimitInfo, TaskSnapshot, as_mapping
 from .errors import InvalidResponseException, StreamApiException, StreamRateLimitException
 
 __all__ = [
+    "ENVELOPE",
     "Headers",
     "Request",
     "api_exception",
@@ -32,6 +33,16 @@ __all__ = [
 
 Headers = Mapping[str, str]
 """With names in lower case, or found in any case."""
+
+ENVELOPE: Final = (
+    "code",
+    "message",
+    "exception_fields",
+    "unrecoverable",
+    "more_info",
+    "details",
+)
+"""The fields of an error answer that are kept."""
 
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -135,15 +146,14 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
     except (ValueError, RecursionError):
         parsed = None
     said = to_mapping(parsed) or {}
-    code, details, fields = said.get("code"), said.get("details"), said.get("exception_fields")
-    message, more_info = said.get("message"), said.get("more_info")
+    code, message, fields, unrecoverable, more_info, details = map(said.get, ENVELOPE)
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
     return kind(
         status_code=status_code,
         code=code if isinstance(code, int) and not isinstance(code, bool) else 0,
         message=message if isinstance(message, str) else "",
         exception_fields=to_mapping(fields),
-        unrecoverable=said.get("unrecoverable") is True,
+        unrecoverable=unrecoverable is True,
         more_info=more_info if isinstance(more_info, str) and more_info else None,
         details=list(cast("Iterable[Any]", details)) if isinstance(details, list) else (),
         raw_response_body=text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -23,7 +23,7 @@ class Starter(ABC, Generic[Started_co]):
         """Send a request that starts a task."""
 
 
-def listed(values: Iterable[Any], name: str, maximum: int | None = None) -> list[Any]:
+def listed(values: Any, name: str, maximum: int | None = None) -> list[Any]:
     """Check a list of ids.
 
     Args:
@@ -35,9 +35,9 @@ def listed(values: Iterable[Any], name: str, maximum: int | None = None) -> list
         TypeError: It is a single string, or no list at all, or an entry is of the wrong type.
         ValueError: It is empty, longer than `maximum`, or holds an empty string.
     """
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        kind = type(cast("object", values)).__name__
-        msg = f"{name} must be a list, not a single {kind}"
+    kind = type(values)
+    if issubclass(kind, str | bytes | Mapping) or not hasattr(kind, "__iter__"):
+        msg = f"{name} must be a list, not {kind.__name__}"
         raise TypeError(msg)
     found = list(values)
     if not found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -70,18 +72,25 @@ def test_a_timer_may_set_and_cancel_timers() -> None:
         assert done.wait(PATIENCE)
 
 
-def test_a_forked_child_starts_afresh() -> None:
-    clock = TimerThread()
-    timer = clock.call_later(3_600.0, pytest.fail)
-    clock._changed.acquire()
-    thread = clock._thread
-    clock._reset()
-    done = threading.Event()
-    clock.call_later(0.0, done.set)
-    assert done.wait(PATIENCE)
-    assert clock._thread is not thread
-    timer.callback = None
-    assert thread is not None
+FORK = """
+import os, threading
+from rxstream import task_observable, wait_for_task
+from rxstream.testing import FakeClient, completed
+
+polled = threading.Event()
+task_observable(FakeClient("running"), "x", poll_interval=0.01).subscribe(lambda _: polled.set())
+polled.wait(5)
+child = os.fork()
+if child == 0:
+    client = FakeClient(["running", completed(7)])
+    os._exit(wait_for_task(client, "x", poll_interval=0.01, timeout=5))
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], check=False, timeout=30)
+    assert done.returncode == 7
 
 
 def test_jobs_run_side_by_side_up_to_the_maximum_and_the_threads_go_when_idle() -> None:

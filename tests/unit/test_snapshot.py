@@ -49,8 +49,22 @@ def test_failed_and_error_are_done_and_not_completed(status: str) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    ["pending", "WAITING", "running", "complete", "completed!", "canceled", "unknown", "", "  "]
-    + [None, 0, True, ["completed"], {"completed": True}],
+    [
+        "pending",
+        "WAITING",
+        "running",
+        "complete",
+        "completed!",
+        "canceled",
+        "unknown",
+        "",
+        "  ",
+        None,
+        0,
+        True,
+        ["completed"],
+        {"completed": True},
+    ],
 )
 def test_other_statuses_are_not_terminal(status: object) -> None:
     snapshot = read(status=status)
@@ -118,9 +132,32 @@ def test_unusual_times_are_read(value: object, expected: datetime) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, False, "", "  ", "-", "--1", "soon", "²", "1.5e18", "2024-13-01", [], {}]
-    + [float("nan"), float("inf"), float("-inf"), 10**30, -(10**30), "9" * 5000, "1" * 40]
-    + ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", b"1", {"seconds": 1}],
+    [
+        None,
+        True,
+        False,
+        "",
+        "  ",
+        "-",
+        "--1",
+        "soon",
+        "²",
+        "1.5e18",
+        "2024-13-01",
+        [],
+        {},
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        10**30,
+        -(10**30),
+        "9" * 5000,
+        "1" * 40,
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        b"1",
+        {"seconds": 1},
+    ],
 )
 def test_unreadable_times_are_none(value: object) -> None:
     snapshot = read(created_at=value, updated_at=value)
@@ -128,8 +165,7 @@ def test_unreadable_times_are_none(value: object) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(NAMES), JSON | st.just("t1"))
-    | st.dictionaries(st.text(), JSON)
+    st.dictionaries(st.sampled_from(NAMES), JSON | st.just("t1")) | st.dictionaries(st.text(), JSON)
 )
 def test_no_json_object_makes_it_raise(data: dict[str, Any]) -> None:
     snapshot = TaskSnapshot.from_mapping(data, task_id="asked")
@@ -180,43 +216,6 @@ def test_snapshots_pickle_and_copy() -> None:
     assert snapshot is not None
     assert pickle.loads(pickle.dumps(snapshot)) == snapshot
     assert copy.deepcopy(snapshot) == snapshot
-
-
-@pytest.mark.parametrize(
-    ("data", "error_type", "description", "stack_trace", "version"),
-    [
-        (
-            {"error": {"type": "e", "description": "d", "stacktrace": "s", "version": "v"}},
-            *("e", "d", "s", "v"),
-        ),
-        ({"error": {"type": "e"}}, "e", "", None, None),
-        ({"error": {"description": "d"}}, "unknown", "d", None, None),
-        ({"error": {"type": None, "description": ""}}, "unknown", "", None, None),
-        ({"error": {"type": 4, "version": 2}}, "4", "", None, "2"),
-        ({"error": "it broke"}, "unknown", "it broke", None, None),
-        ({"error": ["a", 1]}, "unknown", "['a', 1]", None, None),
-        ({"error": 7}, "unknown", "7", None, None),
-        ({"error": ""}, "unknown", "", None, None),
-        ({"error": {}}, "unknown", "", None, None),
-        ({}, "unknown", "", None, None),
-        ({"result": {"description": "r"}}, "unknown", "r", None, None),
-        ({"result": "r"}, "unknown", "r", None, None),
-        ({"result": {"description": "r"}, "error": {"type": "e"}}, "e", "r", None, None),
-        ({"result": {"description": "r"}, "error": "said"}, "unknown", "said", None, None),
-        ({"result": {"description": "r"}, "error": {}}, "unknown", "r", None, None),
-        ({"result": {"other": 1}, "error": {"description": "d"}}, "unknown", "d", None, None),
-    ],
-)
-def test_the_reason_of_a_failure_is_found_wherever_it_is(
-    data: dict[str, Any],
-    error_type: str,
-    description: str,
-    stack_trace: str | None,
-    version: str | None,
-) -> None:
-    error = task_exception("asked", read(status="failed", **data))
-    assert (error.error_type, error.description) == (error_type, description)
-    assert (error.stack_trace, error.version) == (stack_trace, version)
 
 
 def test_objects_with_attributes_are_read_like_mappings() -> None:

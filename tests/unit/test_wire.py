@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
+from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import httpx
@@ -16,8 +14,6 @@ from hypothesis import strategies as st
 from rxstream import TaskSnapshot
 from rxstream._wire import (
     api_exception,
-    read_answer,
-    read_rate_limit,
     read_started,
     read_task,
     segment,
@@ -75,8 +71,23 @@ def test_a_good_answer_becomes_a_snapshot(status: int) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b" ", b"[]", b"null", b"7", b'"text"', b"<html>hi</html>", GOOD[:-1], b"\xff\xfe", DEEP]
-    + [b"{}", b'{"result": 1}', b'{"task_id": null}', b"9" * 5_000, b'\xef\xbb\xbf{"x":1}'],
+    [
+        b"",
+        b" ",
+        b"[]",
+        b"null",
+        b"7",
+        b'"text"',
+        b"<html>hi</html>",
+        GOOD[:-1],
+        b"\xff\xfe",
+        DEEP,
+        b"{}",
+        b'{"result": 1}',
+        b'{"task_id": null}',
+        b"9" * 5000,
+        b'\xef\xbb\xbf{"x":1}',
+    ],
 )
 def test_a_good_status_without_a_task_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidResponseException) as caught:
@@ -158,100 +169,6 @@ def test_deeply_nested_errors_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        *[("0", 0), ("7", 7), (" 30 ", 30), ("86400", 86400)],
-        ("Wed, 01 May 2024 12:00:09 GMT", 9),
-        ("Wed, 01 May 2024 14:00:09 +0200", 9),
-        ("Wed, 01 May 2024 12:00:09 -0000", 9),
-        *[(DATE, 0), ("Wed, 01 May 2024 11:59:00 GMT", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
-        *[("", None), ("soon", None), ("-5", None), ("1.5", None), ("5 s", None), ("²", None)],
-        *[("9" * 30, None), ("9" * 5_000, None), ("NaN", None), ("2024-05-01", None)],
-        ("Wed, 01 May 99999999999999999999 12:00:09 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date_by_the_servers_clock(
-    value: str, seconds: int | None
-) -> None:
-    with pytest.raises(StreamRateLimitException) as caught:
-        read(b"{}", 429, {"retry-after": value, "date": DATE})
-    expected = None if seconds is None else timedelta(seconds=seconds)
-    assert caught.value.retry_after == expected
-
-
-def test_retry_after_is_read_on_every_error() -> None:
-    assert api_exception(503, {"retry-after": "3"}, b"").retry_after == timedelta(seconds=3)
-    assert api_exception(503, {}, b"").retry_after is None
-
-
-@pytest.mark.parametrize("date", [{}, {"date": "never"}, {"date": ""}])
-def test_without_a_server_clock_ours_serves(date: dict[str, str]) -> None:
-    past = api_exception(429, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT", **date}, b"")
-    assert past.retry_after == timedelta(0)
-    far = api_exception(429, {"retry-after": "Fri, 31 Dec 9999 00:00:00 GMT", **date}, b"")
-    assert far.retry_after is not None
-    assert far.retry_after > timedelta(days=365_000)
-
-
-@pytest.mark.parametrize(
-    ("limit", "remaining", "reset"),
-    [
-        ("60", "3", str(RESET)),
-        ("60, 60", "3, 2", f"{RESET}, {RESET}"),
-        ("60,60", " 3 ,3", f" {RESET}"),
-    ],
-)
-def test_rate_limits_are_read_doubled_or_not(limit: str, remaining: str, reset: str) -> None:
-    headers = {
-        "X-RateLimit-Limit": limit,
-        "X-RateLimit-Remaining": remaining,
-        "X-RateLimit-Reset": reset,
-        "Date": DATE,
-    }
-    found = read_rate_limit(httpx.Headers(headers))
-    assert found is not None
-    assert (found.limit, found.remaining) == (60, 3)
-    assert found.reset == NOW + timedelta(seconds=20)
-    assert found.reset_after == timedelta(seconds=20)
-
-
-def test_a_reset_that_is_past_is_now() -> None:
-    found = read_rate_limit({**LIMITS, "date": "Wed, 01 May 2024 12:01:00 GMT"})
-    assert found is not None
-    assert found.reset_after == timedelta(0)
-
-
-@pytest.mark.parametrize("name", LIMITS)
-@pytest.mark.parametrize("value", [None, "", "many", "1.5", ",60", "9" * 5_000, "\u00b2"])
-def test_a_missing_or_bad_rate_limit_counts_as_none(name: str, value: str | None) -> None:
-    headers = {key: text for key, text in LIMITS.items() if key != name}
-    if value is not None:
-        headers[name] = value
-    assert read_rate_limit(headers) is None
-    assert read(GOOD, headers=headers).rate_limit is None
-
-
-@pytest.mark.parametrize("reset", ["9" * 30, "-" + "9" * 30, "253402300800"])
-def test_a_reset_beyond_the_calendar_counts_as_none(reset: str) -> None:
-    assert read_rate_limit({**LIMITS, "x-ratelimit-reset": reset}) is None
-
-
-@given(st.text(), st.text(), st.text(), st.text(), st.text())
-def test_no_header_raises(limit: str, remaining: str, reset: str, date: str, retry: str) -> None:
-    names = [*LIMITS, "date", "retry-after"]
-    headers = dict(zip(names, (limit, remaining, reset, date, retry), strict=True))
-    assert read(GOOD, headers={**headers, **LIMITS}).rate_limit is not None
-    assert isinstance(api_exception(429, headers, b""), StreamRateLimitException)
-
-
-@pytest.mark.parametrize(
-    "date", ["Wed, 01 May 99999999999999999999 12:00:00 GMT", "Wed, 01 May 2024 12:00 +99999999999"]
-)
-def test_a_servers_impossible_clock_is_ignored(date: str) -> None:
-    assert read_rate_limit({**LIMITS, "date": date}) is not None
-
-
-@pytest.mark.parametrize(
     ("body", "task_id"),
     [('{"task_id": "t1"}', "t1"), ('{"task_id": "t1", "duration": "1ms"}', "t1")]
     + [(f'{{"task_id": {odd}}}', None) for odd in ("null", '""', "7", "[]", "{}", "true")]
@@ -263,69 +180,17 @@ def test_a_started_task_has_an_id_or_nothing_to_wait_for(body: str, task_id: str
 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
-    [(400, b"{}", StreamApiException), (429, b"", StreamRateLimitException)]
-    + [(200, b"", InvalidResponseException), (200, b"[]", InvalidResponseException)]
-    + [(302, b"{}", InvalidResponseException), (204, b"", InvalidResponseException)],
+    [
+        (400, b"{}", StreamApiException),
+        (429, b"", StreamRateLimitException),
+        (200, b"", InvalidResponseException),
+        (200, b"[]", InvalidResponseException),
+        (302, b"{}", InvalidResponseException),
+        (204, b"", InvalidResponseException),
+    ],
 )
 def test_a_task_that_was_not_started_raises(
     status: int, body: bytes, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
         read_started(status, {}, body)
-
-
-class Answer:
-    def __init__(self, data: object) -> None:
-        self.data = data
-
-    def headers(self) -> dict[str, str]:
-        return {name.title(): value for name, value in LIMITS.items()}
-
-    def status_code(self) -> int:
-        return 200
-
-
-class DictAnswer(dict[str, Any]):
-    def headers(self) -> dict[str, str]:
-        return LIMITS
-
-
-def test_a_snapshot_is_passed_on_untouched() -> None:
-    snapshot = TaskSnapshot("t1")
-    assert read_answer(snapshot, "asked") is snapshot
-
-
-DATA = {"status": "COMPLETED", "result": {"a": 1}}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [DATA, SimpleNamespace(data=DATA), SimpleNamespace(data=SimpleNamespace(**DATA))]
-    + [Answer(DATA), Answer(SimpleNamespace(**DATA)), DictAnswer(DATA)]
-    + [SimpleNamespace(data=DATA, headers={"x": "y"}, status_code=200)],
-    ids=lambda answer: type(answer).__name__,
-)
-def test_the_answers_of_all_clients_are_read(answer: object) -> None:
-    snapshot = read_answer(answer, "asked")
-    assert (snapshot.task_id, snapshot.status) == ("asked", "completed")
-    assert snapshot.result == {"a": 1}
-    limited = isinstance(answer, Answer | DictAnswer)
-    assert (snapshot.rate_limit is not None) == limited
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [None, "", "text", 7, [], [DATA], (), b"x", object(), {}, {"result": 1}]
-    + [SimpleNamespace(data=None), SimpleNamespace(data="x"), SimpleNamespace(data=[DATA])]
-    + [SimpleNamespace(data={}), SimpleNamespace(data=SimpleNamespace())],
-)
-def test_an_answer_that_holds_no_task_is_invalid(answer: object) -> None:
-    with pytest.raises(InvalidResponseException, match=type(answer).__name__) as caught:
-        read_answer(answer, "asked")
-    assert caught.value.status_code is None
-
-
-def test_an_invalid_answer_tells_the_status_where_the_client_does() -> None:
-    with pytest.raises(InvalidResponseException) as caught:
-        read_answer(Answer({}), "asked")
-    assert caught.value.status_code == 200

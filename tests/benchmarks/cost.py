@@ -1,0 +1,77 @@
+"""CPU per poll over HTTP, next to Stream's official SDK and to bare loops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .processes import Server, alternate, installed, python
+from .report import require, show, spread, table
+
+if TYPE_CHECKING:
+    from .processes import Options
+
+__all__ = ["run"]
+
+_POLLS: Final = 5
+_INTERVAL: Final = 0.5
+_NAMES: Final = {
+    "rxstream": "rxstream, AsyncStreamClient",
+    "client-loop": "bare loop, AsyncStreamClient",
+    "httpx-loop": "bare loop, httpx.AsyncClient",
+    "official": "getstream.AsyncStream.wait_for_task",
+    "rxstream-aiohttp": "rxstream on httpx-aiohttp",
+    "aiohttp-loop": "bare loop on httpx-aiohttp",
+}
+_NEEDS: Final = {
+    "official": "getstream",
+    "rxstream-aiohttp": "httpx_aiohttp",
+    "aiohttp-loop": "httpx_aiohttp",
+}
+
+
+def run(options: Options) -> None:
+    """Run it."""
+    missing = [name for name, module in _NEEDS.items() if not installed(module)]
+    names = [name for name in _NAMES if name not in missing]
+    show(
+        f"CPU per poll of {options.waits} waits at once, {_POLLS} polls each, "
+        f"{_INTERVAL} s apart, {options.rounds} round(s): median (min to max)"
+    )
+    costs: dict[str, list[float]] = {name: [] for name in names}
+    walls: dict[str, list[float]] = {name: [] for name in names}
+    busy: dict[str, list[float]] = {name: [] for name in names}
+    with Server.running() as server:
+        for number, name in enumerate(alternate(names, options.rounds)):
+            before = server.stats()
+            found = _contend(server, name, options.waits, f"r{number}")
+            after = server.stats()
+            # The warm-up is one poll each.
+            polls = options.waits * (_POLLS + 1)
+            sent = after["polls"] - before["polls"]
+            require(sent == polls, f"{name} sent {sent:.0f} polls instead of {polls}")
+            costs[name].append(found["cpu"] / (options.waits * _POLLS) * 1e3)
+            walls[name].append(found["wall"])
+            busy[name].append((after["cpu"] - before["cpu"]) / polls * 1e3)
+    rows: list[list[str]] = []
+    for name in names:
+        ratios = [cost / ours for cost, ours in zip(costs[name], costs["rxstream"], strict=True)]
+        rows.append(
+            [
+                _NAMES[name],
+                spread(costs[name], 2),
+                f"{spread(ratios, 2)} ×",
+                spread(walls[name]),
+                spread(busy[name], 2),
+            ]
+        )
+    table(["", "CPU, ms a poll", "÷ rxstream, by round", "wall, s", "server's CPU, ms"], rows)
+    if missing:
+        show(f"  not installed: {', '.join(_NAMES[name] for name in missing)}")
+
+
+def _contend(server: Server, name: str, waits: int, tag: str) -> dict[str, float]:
+    return python(
+        *("-m", f"{__package__}.contender", name),
+        *("--url", server.url, "--tag", tag, "--waits", str(waits)),
+        *("--polls", str(_POLLS), "--interval", str(_INTERVAL)),
+    )

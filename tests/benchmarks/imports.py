@@ -1,0 +1,43 @@
+"""What importing rxstream costs, next to the libraries that it stands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .processes import alternate, python
+from .report import show, spread, table
+
+if TYPE_CHECKING:
+    from .processes import Options
+
+__all__ = ["run"]
+
+_ROUNDS: Final = 15
+_NOTHING: Final = "time"
+_BASE: Final = "reactivex, reactivex.operators, httpx"
+_NAMES: Final = (_NOTHING, "reactivex, httpx", _BASE, "rxstream")
+
+
+def run(options: Options) -> None:
+    """Run it."""
+    rounds = 3 if options.quick else _ROUNDS
+    show(f"CPU of a fresh process that imports, {rounds} rounds: median (min to max)")
+    costs: dict[str, list[float]] = {name: [] for name in _NAMES}
+    for modules in _NAMES:  # once unmeasured, which writes the byte code
+        _cpu_of(modules)
+    for modules in alternate(_NAMES, rounds):
+        costs[modules].append(_cpu_of(modules))
+    rows: list[list[str]] = []
+    for modules in _NAMES:
+        whole = [cost / base for cost, base in zip(costs[modules], costs[_BASE], strict=True)]
+        alone = [
+            (cost - empty) / (base - empty)
+            for cost, base, empty in zip(costs[modules], costs[_BASE], costs[_NOTHING], strict=True)
+        ]
+        rows.append([modules, spread(costs[modules]), spread(whole, 2), spread(alone, 2)])
+    table(["import", "CPU, ms", f"÷ {_BASE}", "the same, less the interpreter"], rows)
+
+
+def _cpu_of(modules: str) -> float:
+    code = f"import {modules}\nimport time\nprint('{{\"cpu\":', time.process_time(), '}}')"
+    return float(python("-c", code)["cpu"]) * 1e3

@@ -1,0 +1,109 @@
+"""What type checkers must see; checked by mypy and pyright, never run.
+
+A comment that switches an error off expects that error: both checkers complain of unused ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.scheduler import TimeoutScheduler
+from typing_extensions import assert_type
+
+from rxstream import (
+    AsyncStreamClient,
+    Gate,
+    StreamClient,
+    TaskSnapshot,
+    backoff,
+    errors,
+    task_observable,
+    wait_for_task,
+    wait_for_task_async,
+)
+from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+
+
+def own_schedule() -> Iterator[float]:
+    yield 1.0
+
+
+def result_of(snapshot: TaskSnapshot) -> dict[str, str]:
+    assert_type(snapshot.result, Any)
+    assert_type(snapshot.is_done, bool)
+    return {"status": snapshot.status}
+
+
+def the_observable(client: StreamClient, other: AsyncStreamClient) -> None:
+    assert_type(task_observable(client, "id"), Observable[TaskSnapshot])
+    assert_type(task_observable(other, "id"), Observable[TaskSnapshot])
+    piped = task_observable(client, "id").pipe(ops.map(result_of))
+    assert_type(piped, Observable[dict[str, str]])
+    task_observable(
+        client,
+        "id",
+        poll_interval=backoff.exponential(1.0, factor=1.2).capped(30),
+        timeout=timedelta(minutes=5),
+        retry=backoff.constant(1).limited(3),
+        gate=Gate(5),
+        scheduler=TimeoutScheduler(),
+    )
+    task_observable(client, "id", poll_interval=own_schedule, timeout=None, retry=None)
+    task_observable(client, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(client, "id", poll_interval="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(client, "id", retry=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(client, "id", gate=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(client, "id", 1.0)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def the_sync_client() -> None:
+    with StreamClient("key", "secret", timeout=timedelta(seconds=3)) as client:
+        assert_type(client, StreamClient)
+        assert_type(client.delete_channels(["messaging:c1"], hard_delete=True), str | None)
+        assert_type(client.export_feed_user_data("u1"), str | None)
+        assert_type(client.get_task("id"), TaskSnapshot)
+        assert_type(client.wait_for_task("id"), Any)
+        assert_type(wait_for_task(client, "id"), Any)
+        client.delete_users(["u1"], user="gone")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        client.delete_channels("messaging:c1", hard=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def the_async_client() -> None:
+    async with AsyncStreamClient("key", token="token") as client:
+        assert_type(client, AsyncStreamClient)
+        assert_type(await client.delete_channels(["messaging:c1"]), str | None)
+        assert_type(await client.bulk_image_moderation("https://…"), str | None)
+        assert_type(await client.get_task("id"), TaskSnapshot)
+        assert_type(await client.wait_for_task("id"), Any)
+        assert_type(await wait_for_task_async(client, "id"), Any)
+        assert_type(await task_observable(client, "id"), TaskSnapshot)
+
+
+def the_errors(error: errors.StreamException) -> None:
+    if isinstance(error, errors.TaskTimeoutException):
+        assert_type(error.last, TaskSnapshot | None)
+        assert_type(error.timeout, float)
+        assert_type(error.polls, int)
+    if isinstance(error, errors.StreamRateLimitException):
+        assert_type(error.retry_after, timedelta | None)
+    if isinstance(error, errors.StreamTransportException):
+        assert_type(error.error_type, errors.TransportErrorType)
+    errors.StreamTransportException("slow")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_schedules() -> None:
+    schedule = backoff.fibonacci(1, maximum=30).jittered("equal", seed=1).limited(5)
+    assert_type(schedule, backoff.Schedule)
+    assert_type(schedule(), Iterator[float])
+    schedule.jittered("some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_kit() -> None:
+    time = VirtualTime()
+    task_observable(FakeClient("running", scheduler=time), "id", scheduler=time)
+    client = FakeAsyncClient(["running", "completed"])
+    assert_type(run_virtual(client.get_task("id")), TaskSnapshot)

@@ -1,0 +1,128 @@
+"""No secret leaves a client but in the header of its requests."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from typing import Any, NoReturn
+
+import httpx
+import jwt
+import pytest
+
+from rxstream import AsyncStreamClient, StreamClient, errors
+from tests.wire import CLIENT_COLOURS, SECRET, Wire, answering
+
+TOKEN = jwt.encode({"server": True}, SECRET, "HS256")
+
+both = pytest.mark.parametrize("client", [StreamClient, AsyncStreamClient])
+every_colour = pytest.mark.parametrize("colour", CLIENT_COLOURS)
+
+
+def hides(text: str) -> bool:
+    return SECRET not in text and TOKEN not in text and TOKEN.rpartition(".")[2] not in text
+
+
+def test_the_tests_can_see_a_leak() -> None:
+    assert not hides(f"x{SECRET}")
+    assert not hides(f"x{TOKEN}")
+
+
+@both
+@pytest.mark.parametrize("given", [{"api_secret": SECRET}, {"token": TOKEN}])
+def test_clients_show_no_secret(client: Any, given: dict[str, str]) -> None:
+    made = client("public-key", **given)
+    assert made._settings.headers["Authorization"] == TOKEN
+    for shown in (repr(made), str(made), f"{made!a}", repr(made._settings), repr(vars(made))):
+        assert hides(shown)
+    assert "public-key" in repr(made)
+    assert made.base_url in repr(made)
+
+
+@both
+def test_errors_of_set_up_show_no_secret(client: Any) -> None:
+    for keywords in ({"token": TOKEN}, {"base_url": "http://x"}, {"timeout": -1}, {"api_key": ""}):
+        with pytest.raises(ValueError) as caught:
+            client(**{"api_key": "key", "api_secret": SECRET, **keywords})
+        assert hides(str(caught.value))
+
+
+ECHO = {"code": 5, "message": f"bad token {TOKEN} of {SECRET}", "more_info": TOKEN}
+ECHO |= {"details": [TOKEN], "exception_fields": {"Authorization": TOKEN}}
+
+
+@every_colour
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, ECHO),
+        (429, ECHO),
+        (200, ECHO),
+        (302, ECHO),
+        (500, f"<p>{TOKEN}{SECRET}".encode()),
+        (200, f"<p>{TOKEN}{SECRET}".encode()),
+        (200, b""),
+        (502, b""),
+    ],
+)
+@pytest.mark.parametrize("operation", ["get_task", "delete_channels"])
+def test_exceptions_show_no_secret_though_the_answer_does(
+    colour: str, operation: str, status: int, body: Any
+) -> None:
+    wire = Wire(colour, answering(body, status))
+    argument = "t1" if operation == "get_task" else ["m:c"]
+    if status == 200 and operation == "delete_channels" and body is ECHO:
+        assert wire.call(operation, argument) is None
+        return
+    with pytest.raises(errors.StreamException) as caught:
+        wire.call(operation, argument)
+    error = caught.value
+    for shown in (str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)):
+        assert hides(shown)
+    dumped = pickle.dumps(error)
+    assert SECRET.encode() not in dumped
+    assert TOKEN.encode() not in dumped
+    if body:
+        assert "***" in vars(error)["raw_response_body"]
+
+
+@every_colour
+def test_snapshots_show_no_secret_though_the_answer_does(colour: str) -> None:
+    body = {"task_id": "t1", "status": "failed", "error": f"by {TOKEN}", "result": SECRET}
+    snapshot = Wire(colour, answering(body)).call("get_task", "t1")
+    assert (snapshot.error, snapshot.result) == ("by ***", "***")
+    assert hides(repr(snapshot))
+
+
+@every_colour
+def test_transport_errors_show_no_secret(colour: str) -> None:
+    def fail(request: httpx.Request) -> NoReturn:
+        assert request.headers["authorization"] == TOKEN
+        raise httpx.ConnectError(str(request.url), request=request)
+
+    with pytest.raises(errors.StreamTransportException) as caught:
+        Wire(colour, fail).call("get_task", "t1")
+    error = caught.value
+    assert hides("".join(traceback.format_exception(error)))
+    assert hides(repr(vars(error)))
+    cause = error.__cause__
+    assert isinstance(cause, httpx.ConnectError)
+    assert hides(repr(cause.request) + repr(cause.request.headers) + repr(vars(cause)))
+
+
+@every_colour
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_log_records_show_no_secret(
+    colour: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wire = Wire(colour, answering({"task_id": "t1", **ECHO}, status))
+    try:
+        wire.call("get_task", "t1")
+    except errors.StreamApiException:
+        assert status != 200
+    assert caplog.records
+    for record in caplog.records:
+        assert hides(record.getMessage())
+        assert hides(repr(vars(record)))

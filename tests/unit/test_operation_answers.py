@@ -1,0 +1,135 @@
+"""What becomes of bad answers and of failures on the way, on both clients."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NoReturn
+
+import httpx
+import pytest
+
+from rxstream import AsyncStreamClient, StreamClient, TaskSnapshot, errors
+from tests.wire import CLIENT_COLOURS, SECRET, STARTED, Wire, answering
+
+every_colour = pytest.mark.parametrize("colour", CLIENT_COLOURS)
+
+MINE = KeyError("mine")
+CALLS: list[tuple[str, tuple[Any, ...]]] = [
+    ("get_task", ("t1",)),
+    ("delete_channels", (["m:c"],)),
+    ("delete_feed", ("user", "john")),
+]
+every_call = pytest.mark.parametrize(("operation", "args"), CALLS, ids=[call[0] for call in CALLS])
+
+
+@every_colour
+@every_call
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects_are_not_followed(colour: str, operation: str, args: Any, status: int) -> None:
+    wire = Wire(colour, answering(status=status, location="https://elsewhere.example/"))
+    with pytest.raises(errors.InvalidResponseException, match="redirect") as caught:
+        wire.call(operation, *args)
+    assert caught.value.status_code == status
+    assert wire.only.url.host == "chat.stream-io-api.com"
+
+
+@pytest.mark.parametrize("colour", CLIENT_COLOURS)
+def test_redirects_are_not_followed_even_if_the_handed_in_client_would(colour: str) -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.host)
+        return httpx.Response(302, headers={"location": "https://elsewhere.example/"})
+
+    transport = httpx.MockTransport(answer)
+    poll = _polled if colour == "sync" else _polled_async
+    with pytest.raises(errors.InvalidResponseException):
+        poll(transport)
+    assert sent == ["chat.stream-io-api.com"]
+
+
+def _polled(transport: httpx.MockTransport) -> None:
+    with httpx.Client(transport=transport, follow_redirects=True) as http:
+        StreamClient("key", SECRET, http_client=http).get_task("t1")
+
+
+def _polled_async(transport: httpx.MockTransport) -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http:
+            await AsyncStreamClient("key", SECRET, http_client=http).get_task("t1")
+
+    asyncio.run(main())
+
+
+@every_colour
+@every_call
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (httpx.ConnectError("refused"), "connection_reset"),
+        (httpx.ReadError("reset"), "connection_reset"),
+        (httpx.RemoteProtocolError("closed"), "connection_reset"),
+        (httpx.ConnectTimeout("slow"), "timeout"),
+        (httpx.ReadTimeout("slow"), "timeout"),
+        (httpx.PoolTimeout("slow"), "timeout"),
+        (httpx.DecodingError("not gzip"), "unknown"),
+        (TimeoutError(), "timeout"),
+        (ConnectionResetError(), "connection_reset"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+def test_failures_on_the_way_are_translated_with_their_cause(
+    colour: str, operation: str, args: Any, failure: Exception, kind: str
+) -> None:
+    def fail(request: httpx.Request) -> NoReturn:
+        raise failure
+
+    with pytest.raises(errors.StreamTransportException) as caught:
+        Wire(colour, fail).call(operation, *args)
+    assert caught.value.error_type == kind
+    assert caught.value.__cause__ is failure
+
+
+@every_colour
+@every_call
+def test_faults_of_the_program_are_not_translated(colour: str, operation: str, args: Any) -> None:
+    def fail(request: httpx.Request) -> NoReturn:
+        raise MINE
+
+    with pytest.raises(KeyError, match="mine"):
+        Wire(colour, fail).call(operation, *args)
+
+
+@every_colour
+@every_call
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"code": 4, "message": "bad"}, errors.StreamApiException),
+        (404, {"code": 16, "message": "no such"}, errors.StreamApiException),
+        (429, {"code": 9, "message": "slow down"}, errors.StreamRateLimitException),
+        (502, b"<html>", errors.StreamApiException),
+        (200, b"", errors.InvalidResponseException),
+        (200, b"<html>", errors.InvalidResponseException),
+        (200, [STARTED], errors.InvalidResponseException),
+    ],
+)
+def test_bad_answers_raise(
+    colour: str, operation: str, args: Any, status: int, body: Any, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind) as caught:
+        Wire(colour, answering(body, status)).call(operation, *args)
+    assert type(caught.value) is kind
+    assert vars(caught.value)["status_code"] == status
+
+
+@every_colour
+def test_a_task_is_parsed(colour: str) -> None:
+    body = {"task_id": "t1", "status": "Completed", "result": {"url": "u"}, "created_at": 10**18}
+    limits = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "9", "x-ratelimit-reset": "1"}
+    snapshot = Wire(colour, answering(body, **limits)).call("get_task", "t1")
+    assert isinstance(snapshot, TaskSnapshot)
+    assert (snapshot.task_id, snapshot.is_completed, snapshot.result) == ("t1", True, {"url": "u"})
+    assert (snapshot.created_at is not None, snapshot.raw) == (True, body)
+    assert snapshot.rate_limit is not None
+    assert snapshot.rate_limit.remaining == 9
