@@ -55,7 +55,10 @@ async def main() -> int:
 
 
 async def watch(
-    client: AsyncStreamClient, name: str, task_id: str | None, timeout: float = 60.0
+    client: AsyncStreamClient,
+    name: str,
+    task_id: str | None,
+    timeout: float = 60.0,  # noqa: ASYNC109 -- of the task, not of this coroutine
 ) -> str:
     """Print a line for each change of a task's status and a few about its end."""
     if task_id is None:

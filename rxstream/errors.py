@@ -115,7 +115,7 @@ class StreamApiException(StreamException):
         self.unrecoverable = unrecoverable
         self.more_info = more_info
         self.details: list[Any] = list(details)
-        self.raw_response_body = raw_response_body[:_BODY_LENGTH]
+        self.raw_response_body: str = raw_response_body[:_BODY_LENGTH]
         self.rate_limit = rate_limit
         self.retry_after = retry_after
         said = message or raw_response_body
@@ -254,7 +254,7 @@ class InvalidResponseException(StreamException):
             message: What is wrong with it.
         """
         self.status_code = status_code
-        self.raw_response_body = raw_response_body[:_BODY_LENGTH]
+        self.raw_response_body: str = raw_response_body[:_BODY_LENGTH]
         super().__init__(
             (message or "The answer is not a Stream API answer")
             + (f" (status={status_code})" if status_code is not None else "")

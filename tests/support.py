@@ -17,6 +17,15 @@ COLOURS = ("sync", "async", "asyncio")
 """The sync and the async client under a virtual-time scheduler, and the async one on a loop."""
 
 
+def seconds_of(time: VirtualTime) -> Callable[[], float]:
+    """A virtual scheduler's clock."""
+
+    def now() -> float:
+        return time.now.timestamp()
+
+    return now
+
+
 @dataclass
 class Recording:
     """What one subscription saw."""
@@ -77,7 +86,7 @@ class Drive:
         kind = FakeClient if self.colour == "sync" else FakeAsyncClient
         recording = Recording(kind(script, scheduler=time))
         observable = task_observable(recording.client, TASK, scheduler=time, **keywords)
-        subscription = recording.observe(observable, lambda: time.now.timestamp())
+        subscription = recording.observe(observable, seconds_of(time))
         if dispose_at is not None:
             time.schedule_relative(dispose_at, lambda *_: subscription.dispose())
         time.start(until=until)

@@ -67,7 +67,8 @@ def imports_of(file: Path) -> list[tuple[str, bool]]:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
             if module in {"rxstream", ".".join(package)} and node.level:
-                found += [(f"{module}.{alias.name}", id(node) in typing_only) for alias in node.names]
+                names = [f"{module}.{alias.name}" for alias in node.names]
+                found += [(name, id(node) in typing_only) for name in names]
             else:
                 found.append((module, id(node) in typing_only))
     return found

@@ -35,7 +35,7 @@ def listed(values: Any, name: str, maximum: int | None = None) -> list[Any]:
         TypeError: It is a single string, or no list at all, or an entry is of the wrong type.
         ValueError: It is empty, longer than `maximum`, or holds an empty string.
     """
-    kind = type(values)
+    kind = type(cast("object", values))
     if issubclass(kind, str | bytes | Mapping) or not hasattr(kind, "__iter__"):
         msg = f"{name} must be a list, not {kind.__name__}"
         raise TypeError(msg)

@@ -23,8 +23,8 @@ from ._virtual import Emission, VirtualTime
 
 try:
     from ._server import TaskServer
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] not in {"starlette", "uvicorn"}:
+except ModuleNotFoundError as _missing:
+    if _missing.name is None or _missing.name.partition(".")[0] not in {"starlette", "uvicorn"}:
         raise
 
     def __getattr__(name: str) -> object:

@@ -88,10 +88,10 @@ class Playback:
             script: What to play.
             start: The moment at which the task begins, in seconds.
         """
-        self.script = script
-        self.start = start
+        self.script: Script = script
+        self.start: float = start
         """The moment at which the task began, in seconds."""
-        self.changed = start
+        self.changed: float = start
         """The moment of the last change of the answer, in seconds."""
         self._turn = -1
 

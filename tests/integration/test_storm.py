@@ -58,7 +58,7 @@ def test_async_storm(server: TaskServer, *, own: bool) -> None:
                 await asyncio.sleep(WITHIN)
             gate = gate_of(client, is_async=True)
             async with asyncio.timeout(5):
-                while "in_flight=0, queued=0" not in repr(gate):
+                while "in_flight=0, queued=0" not in repr(gate):  # noqa: ASYNC110 -- it tells nobody
                     await asyncio.sleep(WITHIN)
             assert not errors
             assert (await client.get_task(tasks[0])).status == "running"

@@ -32,7 +32,6 @@ from rxstream.errors import (
 )
 from rxstream.testing import (
     TaskServer,
-    assert_nothing_left,
     completed,
     drip,
     failed,
@@ -300,8 +299,10 @@ def test_a_client_that_was_never_closed_warns(colour: str, server: TaskServer) -
         client = AsyncStreamClient(server.api_key, server.api_secret, base_url=server.url)
         await client.get_task(task)
         connections = client._connections
+        itself = client.__dict__
+        itself["cycle"] = client  # so that the collector is what finds it
+        del client, itself
         with pytest.warns(ResourceWarning, match="unclosed AsyncStreamClient"):
-            del client
             gc.collect()
         await connections.aclose()
 
@@ -311,7 +312,9 @@ def test_a_client_that_was_never_closed_warns(colour: str, server: TaskServer) -
     client = StreamClient(server.api_key, server.api_secret, base_url=server.url)
     client.get_task(task)
     connections = client._connections
+    itself = client.__dict__
+    itself["cycle"] = client  # so that the collector is what finds it
+    del client, itself
     with pytest.warns(ResourceWarning, match="unclosed StreamClient"):
-        del client
         gc.collect()
     connections.close()

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_type
 
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.scheduler import TimeoutScheduler
-from typing_extensions import assert_type
 
 from rxstream import (
     AsyncStreamClient,

@@ -20,7 +20,7 @@ from rxstream.testing import (
     reset,
     run_virtual,
 )
-from tests.support import TASK, Drive, Recording
+from tests.support import TASK, Drive, Recording, seconds_of
 
 
 def test_disposing_during_a_pause_ends_the_polling(drive: Drive) -> None:
@@ -73,7 +73,7 @@ def test_disposing_while_queued_gives_up_the_place_in_the_queue() -> None:
     def start(task_id: str) -> tuple[Recording, Any]:
         seen = Recording(client)
         wait = task_observable(client, task_id, gate=gate, scheduler=time)
-        return seen, seen.observe(wait, lambda: time.now.timestamp())
+        return seen, seen.observe(wait, seconds_of(time))
 
     _, slow = start("slow")
     a, a_wait = start("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,17 +22,15 @@ from rxstream.testing import (
     rate_limited,
     status,
 )
-from tests.support import Recording
+from tests.support import Recording, seconds_of
 
 
-def start(
-    client: Any, time: VirtualTime, ids: list[str], **keywords: Any
-) -> dict[str, Recording]:
+def start(client: Any, time: VirtualTime, ids: list[str], **keywords: Any) -> dict[str, Recording]:
     seen: dict[str, Recording] = {}
     for task_id in ids:
         seen[task_id] = Recording(client)
         wait = task_observable(client, task_id, scheduler=time, **keywords)
-        seen[task_id].observe(wait, lambda: time.now.timestamp())
+        seen[task_id].observe(wait, seconds_of(time))
     return seen
 
 
@@ -85,8 +84,15 @@ def test_each_client_object_has_one_of_its_own_unless_given() -> None:
 
 @pytest.mark.parametrize(
     ("maximum", "is_async", "width"),
-    [(None, True, 100), (None, False, 32), (7, True, 7), (7, False, 7), (500, True, 500),
-     (500, False, 32), ("many", True, 100)],
+    [
+        (None, True, 100),
+        (None, False, 32),
+        (7, True, 7),
+        (7, False, 7),
+        (500, True, 500),
+        (500, False, 32),
+        ("many", True, 100),
+    ],
 )
 def test_it_is_as_wide_as_the_clients_connections(
     maximum: Any, width: int, *, is_async: bool
@@ -149,7 +155,7 @@ def test_when_the_window_runs_low_the_polls_left_are_spread_till_its_end() -> No
     start(client, time, ["b"], poll_interval=0.1, timeout=None)
     time.start(until=19)
     times = [request.at for request in client.requests if request.task_id == "b"]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(times) == pytest.approx(10, abs=1)
     assert all(gap == pytest.approx(2.0, abs=0.11) for gap in gaps)
     time.start(until=40)

@@ -21,7 +21,7 @@ from rxstream.testing import (
     failed,
     run_virtual,
 )
-from tests.support import TASK, Drive, Recording
+from tests.support import TASK, Drive, Recording, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +41,9 @@ def test_each_subscription_polls_for_itself_with_state_of_its_own() -> None:
         client, TASK, scheduler=time, poll_interval=backoff.exponential(1.0)
     )
     first, second = Recording(client), Recording(client)
-    first.observe(observable, lambda: time.now.timestamp())
+    first.observe(observable, seconds_of(time))
     time.advance_by(0.5)
-    second.observe(observable, lambda: time.now.timestamp())
+    second.observe(observable, seconds_of(time))
     time.start()
     assert first.moments == [0, 1, 3]
     assert second.moments == [0, 1, 3]

@@ -160,7 +160,8 @@ def test_a_scheduler_with_a_thread_of_its_own_is_where_emissions_arrive() -> Non
     heard: list[str] = []
     done = threading.Event()
     task_observable(FakeClient(TURNS), TASK, poll_interval=QUICK).subscribe(
-        lambda _: heard.append(threading.current_thread().name), on_completed=done.set,
+        lambda _: heard.append(threading.current_thread().name),
+        on_completed=done.set,
         scheduler=home,
     )
     assert done.wait(5)
