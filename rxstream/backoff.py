@@ -121,9 +121,7 @@ def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None =
         ValueError: `factor` is below 1, or not finite.
         TypeError: `factor` is no number.
     """
-    return _Row(
-        "exponential", seconds(first, "first"), _growth(factor, "factor"), _bound(maximum)
-    )
+    return _Row("exponential", seconds(first, "first"), _growth(factor, "factor"), _bound(maximum))
 
 
 def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
