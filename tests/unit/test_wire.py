@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import httpx
@@ -11,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream import TaskSnapshot
 from rxstream._wire import (
     api_exception,
     read_started,
@@ -24,6 +24,9 @@ from rxstream.errors import (
     StreamApiException,
     StreamRateLimitException,
 )
+
+if TYPE_CHECKING:
+    from rxstream import TaskSnapshot
 
 DATE = "Wed, 01 May 2024 12:00:00 GMT"
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -162,6 +165,12 @@ def test_no_answer_raises_anything_unknown(
 ) -> None:
     with pytest.raises((StreamApiException, InvalidResponseException)):
         read(body, status, headers)
+
+
+@pytest.mark.parametrize("code", [True, None, "4", 4.5, [4], {}])
+def test_a_code_that_is_no_number_counts_as_none(code: object) -> None:
+    error = api_exception(400, {}, json.dumps({"code": code, "message": "bad"}).encode())
+    assert (repr(error.code), error.message) == ("0", "bad")
 
 
 def test_deeply_nested_errors_are_read() -> None:
