@@ -54,7 +54,6 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         if kind is not None:
             return
         deadline = monotonic() + (_GRACE if running_loop() is None else 0.0)
-        gc.collect()
         while self._left() and monotonic() < deadline:
             threading.Event().wait(_LOOK_EVERY)
         self._complain()
@@ -73,18 +72,21 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         if kind is not None:
             return
         deadline = monotonic() + _GRACE
-        gc.collect()
         while self._left() and monotonic() < deadline:
             await _pause()
         self._complain()
 
     def _left(self) -> list[str]:
+        left = self._added()
+        if left:
+            gc.collect()  # cycles may hold it; a collection is too dear where nothing is left
+            left = self._added()
+        return left
+
+    def _added(self) -> list[str]:
         return [name for thing, name in _everything().items() if thing not in self._before]
 
     def _complain(self) -> None:
-        if not self._left():
-            return
-        gc.collect()  # what has gone meanwhile may have left cycles
         if left := self._left():
             msg = "left behind: " + "; ".join(left)
             raise AssertionError(msg)

@@ -28,14 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(_BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="fewer of everything; rough")
-    parser.add_argument("--waits", type=int, help="waits at once of `cost`; 300, or 100 if quick")
+    parser.add_argument(
+        "--waits",
+        type=int,
+        action="append",
+        help="waits at once of `cost`, may be repeated; 100 and 300, or 100 if quick",
+    )
     parser.add_argument("--rounds", type=int, help="rounds of each contender; 3, or 1 if quick")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(_BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     options = Options(
         quick=given.quick,
-        waits=given.waits or (100 if given.quick else 300),
+        waits=tuple(given.waits or ([100] if given.quick else [100, 300])),
         rounds=given.rounds or (1 if given.quick else 3),
     )
     show(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")

@@ -60,7 +60,7 @@ async def _storm(url: str, batches: int, *, own: bool) -> list[float]:
     # A request on a foreign httpx client is left to finish, so there none hangs.
     kinds = ["1000000", "slow", "hang"] if own else ["1000000", "slow"]
     errors: list[Exception] = []
-    before = _sockets(), threading.active_count()
+    before = _sockets(), set(threading.enumerate())
     async with (
         httpx.AsyncClient(limits=httpx.Limits(max_connections=_CONNECTIONS)) as http,
         AsyncStreamClient(
@@ -88,7 +88,7 @@ async def _storm(url: str, batches: int, *, own: bool) -> list[float]:
     require(not errors, f"a wait failed: {errors[:1]}")
     await asyncio.sleep(_WITHIN)
     gc.collect()
-    sockets, threads = _sockets() - before[0], threading.active_count() - before[1]
+    sockets, threads = _sockets() - before[0], len(set(threading.enumerate()) - before[1])
     return [tasks, timers, threads, sockets, took]
 
 

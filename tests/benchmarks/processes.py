@@ -31,7 +31,7 @@ class Options:
     """What the command line asked for."""
 
     quick: bool
-    waits: int
+    waits: tuple[int, ...]
     rounds: int
 
 

@@ -107,7 +107,14 @@ def main() -> None:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(2048)
-    config = uvicorn.Config(App(), lifespan="off", log_level="critical", access_log=False)
+    config = uvicorn.Config(
+        App(),
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        # uvicorn's own 5 s would close connections under a client that is busy for longer.
+        timeout_keep_alive=75,
+    )
     server = uvicorn.Server(config)
 
     def leave() -> None:

@@ -192,11 +192,11 @@ def test_a_refused_connection_is_translated_with_its_cause(wait: Callable[..., S
 
 
 def test_rate_limits_are_translated(wait: Callable[..., Seen]) -> None:
-    seen = wait(http_error(429, retry_after=7), retry=None)
+    seen = wait(http_error(429, retry_after=1), retry=None)
     assert isinstance(seen.error, StreamRateLimitException)
     if isinstance(seen.error.__cause__, getstream.exceptions.StreamRateLimitException):
         assert seen.error.retry_after is not None
-        assert seen.error.retry_after.total_seconds() == 7
+        assert seen.error.retry_after.total_seconds() == 1
 
 
 @pytest.mark.filterwarnings("ignore:Missing value:RuntimeWarning")
