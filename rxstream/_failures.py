@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -56,8 +57,8 @@ def translated(error: BaseException) -> BaseException:
     if isinstance(error, StreamException) or not isinstance(error, Exception):
         return error
     ours: StreamException
-    status, kind = getattr(error, "status_code", None), getattr(error, "error_type", None)
-    if isinstance(status, int) and not isinstance(status, bool):
+    status, kind = _status(error), getattr(error, "error_type", None)
+    if status is not None:
         ours = _foreign_api_exception(error, status)
     elif isinstance(error, json.JSONDecodeError):
         ours = InvalidResponseException(
@@ -104,14 +105,34 @@ def transport_error(error: BaseException) -> StreamTransportException:
     return StreamTransportException(kind, f"{type(error).__name__}: {error}")
 
 
+def _status(error: Exception) -> int | None:
+    """The HTTP status that an exception tells of.
+
+    Stream's SDKs have it on the exception; httpx's and requests' `raise_for_status` have it on the
+    response there, and aiohttp's calls it `status`.
+    """
+    response = getattr(error, "response", None)
+    for status in (
+        getattr(error, "status_code", None),
+        getattr(response, "status_code", None),
+        getattr(error, "status", None) if _library(error) in _HTTP_LIBRARIES else None,
+    ):
+        if isinstance(status, int) and not isinstance(status, bool):
+            return status
+    return None
+
+
 def _foreign_api_exception(error: Exception, status: int) -> StreamException:
+    response = getattr(error, "http_response", None) or getattr(error, "response", None)
     # Stream's SDKs call the body raw_response_body (getstream) or response_text (stream_chat).
     body = getattr(error, "raw_response_body", None) or getattr(error, "response_text", None)
+    if not body:
+        with suppress(Exception):  # httpx raises where the body of a stream was never read
+            body = getattr(response, "text", None)
     text = body if isinstance(body, str) else ""
     if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
         return InvalidResponseException(status_code=status, raw_response_body=text)
-    response = getattr(error, "http_response", None)
-    headers = to_mapping(getattr(response, "headers", None)) or {}
+    headers = to_mapping(getattr(response, "headers", getattr(error, "headers", None))) or {}
     # Without a body, as mocks make them, the exception's own fields are all there is.
     said = text or json.dumps(
         {name: getattr(error, name, None) for name in ENVELOPE}, skipkeys=True, default=str

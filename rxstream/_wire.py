@@ -208,8 +208,8 @@ def _retry_after(headers: Headers) -> timedelta | None:
     """`Retry-After`: whole seconds or an HTTP date; anything else counts as missing."""
     value = headers.get("retry-after", "").strip()
     try:
-        if value.isdecimal():
-            return timedelta(seconds=int(value))
+        if value[:1].isdecimal():
+            return timedelta(seconds=_first_number(value))
         return max(_http_date(value) - _answered_at(headers), timedelta(0))
     except (ValueError, OverflowError):
         return None

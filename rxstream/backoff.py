@@ -15,6 +15,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
+from typing_extensions import override
+
 from ._checks import seconds, whole
 
 if TYPE_CHECKING:
@@ -57,13 +59,18 @@ class Schedule(ABC):
     def __call__(self) -> Iterator[float]:
         """Start from the first delay."""
 
+    @property
+    @abstractmethod
+    def ceiling(self) -> float:
+        """No delay is longer than this, in seconds."""
+
     def jittered(self, how: Jitter = "full", seed: int | None = None) -> Schedule:
         """Spread the delays at random, so that many waits do not retry in step.
 
         Args:
             how: `full`: between 0 and the delay. `equal`: between half the delay and the delay.
-                `decorrelated`: between the first delay and three times the one before, never
-                above the largest delay that the schedule has reached or is capped to.
+                `decorrelated`: between the first delay and three times the one before, up to the
+                schedule's maximum; it grows by itself, so put it on `constant(first).capped(…)`.
             seed: Makes the delays the same on each call; None draws new ones.
 
         Raises:
@@ -164,8 +171,14 @@ class _Row(Schedule):
     factor: float
     maximum: float | None
 
+    @property
+    @override
+    def ceiling(self) -> float:
+        return _LONGEST if self.maximum is None else self.maximum
+
+    @override
     def __call__(self) -> Iterator[float]:
-        top = _LONGEST if self.maximum is None else self.maximum
+        top = self.ceiling
         before, delay = 0.0, self.first
         while True:
             yield min(delay, top) if self.kind != "constant" else delay
@@ -189,22 +202,29 @@ class _Jittered(Schedule):
     how: Jitter
     seed: int | None
 
+    @override
     def __call__(self) -> Iterator[float]:
         # The shared generator unless a seed is asked for: one of its own is 2.5 kB a subscription.
         uniform = random.uniform if self.seed is None else random.Random(self.seed).uniform  # noqa: S311 -- spreads load, guards no secret
         if self.how == "decorrelated":
-            return self._decorrelated(uniform)
+            return self._decorrelated(uniform, self.ceiling)
         least = 0.0 if self.how == "full" else 0.5
         return (uniform(delay * least, delay) for delay in self.inner())
 
-    def _decorrelated(self, uniform: Callable[[float, float], float]) -> Iterator[float]:
-        first = before = top = None
+    def _decorrelated(
+        self, uniform: Callable[[float, float], float], top: float
+    ) -> Iterator[float]:
+        first = before = None
         for delay in self.inner():
-            if first is None or before is None or top is None:
-                first = before = top = delay
-            top = max(top, delay)
-            before = min(top, uniform(first, max(first, before * 3)))
+            if first is None or before is None:
+                first = before = delay
+            before = min(top, uniform(first, before * 3))
             yield before
+
+    @property
+    @override
+    def ceiling(self) -> float:
+        return self.inner.ceiling
 
     def __repr__(self) -> str:
         seeded = "" if self.seed is None else f", seed={self.seed}"
@@ -216,6 +236,12 @@ class _Capped(Schedule):
     inner: Schedule
     maximum: float
 
+    @property
+    @override
+    def ceiling(self) -> float:
+        return min(self.maximum, self.inner.ceiling)
+
+    @override
     def __call__(self) -> Iterator[float]:
         return (min(delay, self.maximum) for delay in self.inner())
 
@@ -228,6 +254,12 @@ class _Limited(Schedule):
     inner: Schedule
     attempts: int
 
+    @property
+    @override
+    def ceiling(self) -> float:
+        return self.inner.ceiling
+
+    @override
     def __call__(self) -> Iterator[float]:
         return islice(self.inner(), self.attempts)
 

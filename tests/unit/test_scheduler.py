@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler, AsyncIOThreadSafeSch
 from reactivex.testing import TestScheduler
 
 from rxstream import TaskSnapshot, task_observable, wait_for_task, wait_for_task_async
+from rxstream.errors import StreamRateLimitException
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -169,6 +171,24 @@ def test_a_scheduler_with_a_thread_of_its_own_is_where_emissions_arrive() -> Non
     assert len(heard) == 3
     assert not [name for name in heard if "rxstream" in name]
     home.dispose()
+
+
+def test_a_sync_client_on_a_loop_is_paced_by_the_loops_timers() -> None:
+    class Limited(Noting):
+        def get_task(self, task_id: str) -> dict[str, Any]:
+            answer = super().get_task(task_id)
+            if len(self.threads) == 1:
+                raise StreamRateLimitException(
+                    status_code=429, retry_after=timedelta(milliseconds=50)
+                )
+            return answer
+
+    async def main() -> None:
+        client = Limited()
+        waits = [wait_for_task_async(client, TASK, poll_interval=QUICK) for _ in range(40)]
+        assert await asyncio.gather(*waits) == [7] * 40
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("kind", [AsyncIOScheduler, AsyncIOThreadSafeScheduler])

@@ -245,3 +245,42 @@ def test_anything_with_a_status_is_an_http_answer(
     assert isinstance(error, kind)
     assert error.status_code == status
     assert error.__cause__ is failure
+
+
+def raised_for_status(library: str, status: int) -> Exception:
+    body = json.dumps({"code": 5, "message": "no"})
+    if library == "httpx":
+        request = httpx.Request("GET", "https://h")
+        response = httpx.Response(status, text=body, headers={"Retry-After": "3"}, request=request)
+        return httpx.HTTPStatusError("no", request=request, response=response)
+    if library == "requests":
+        answer = requests.Response()
+        answer.status_code, answer._content = status, body.encode()
+        answer.headers["Retry-After"] = "3"
+        return requests.HTTPError("no", response=answer)
+    info: Any = SimpleNamespace(real_url="https://h")
+    headers: Any = {"Retry-After": "3"}
+    return aiohttp.ClientResponseError(info, (), status=status, headers=headers)
+
+
+@pytest.mark.parametrize("library", ["httpx", "requests", "aiohttp"])
+@pytest.mark.parametrize(("status", "transient"), [(401, False), (404, False), (503, True)])
+def test_what_raise_for_status_raises_is_an_api_exception(
+    library: str, status: int, *, transient: bool
+) -> None:
+    error = raised_for_status(library, status)
+    ours = translated(error)
+    assert isinstance(ours, errors.StreamApiException)
+    assert ours.status_code == status
+    assert ours.__cause__ is error
+    assert is_transient(ours) is transient
+    if library != "aiohttp":
+        assert ours.message == "no"
+        assert ours.retry_after == timedelta(seconds=3)
+
+
+def test_a_response_whose_body_was_never_read_is_no_problem() -> None:
+    request = httpx.Request("GET", "https://h")
+    response = httpx.Response(503, stream=httpx.ByteStream(b"x"), request=request)
+    ours = translated(httpx.HTTPStatusError("no", request=request, response=response))
+    assert isinstance(ours, errors.StreamApiException)
