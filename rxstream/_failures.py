@@ -133,10 +133,11 @@ def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
         return InvalidResponseException(status_code=status, raw_response_body=text)
     headers = to_mapping(getattr(response, "headers", getattr(error, "headers", None))) or {}
-    # Without a body, as mocks make them, the exception's own fields are all there is.
-    said = text or json.dumps(
-        {name: getattr(error, name, None) for name in ENVELOPE}, skipkeys=True, default=str
-    )
+    said = text
+    if not said and hasattr(error, "raw_response_body"):
+        # A getstream exception without a body, as mocks make them: its own fields are all there is.
+        fields = {name: getattr(error, name, None) for name in ENVELOPE}
+        said = json.dumps(fields, skipkeys=True, default=str)
     ours = api_exception(status, headers, said)
     ours.raw_response_body = text
     retry_after = getattr(error, "retry_after", None)
