@@ -80,14 +80,11 @@ class Clock(Protocol):
 class LoopClock:
     """The time of an asyncio loop. Every method may be called from any thread."""
 
-    __slots__ = ("loop",)
+    __slots__ = ("loop", "timeline")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-
-    @property
-    def timeline(self) -> object:
-        return self.loop
+        self.timeline: object = loop
 
     def now(self) -> float:
         return self.loop.time()

@@ -8,6 +8,8 @@ import math
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from typing_extensions import override
+
 from ._clock import LoopClock, running_loop
 from ._failures import translated
 from ._schedulers import VirtualClock
@@ -68,14 +70,17 @@ def fetch_of(client: Any, clock: Clock, *, is_async: bool) -> Fetch:
         return _InPlace(client.get_task, clock)
     if not is_async:
         return _Threaded(client.get_task)
-    loop = clock.loop if isinstance(clock, LoopClock) else running_loop()
+    cancels = getattr(client, "cancel_safe", False) is True
+    if isinstance(clock, LoopClock):
+        return _Async(client.get_task, clock.loop, cancels=cancels)
+    loop = running_loop()
     if loop is None:
         msg = (
             "an async client needs an event loop, and this scheduler has none: "
             "subscribe inside a coroutine, or pass scheduler=AsyncIOScheduler(loop)"
         )
         raise RuntimeError(msg)
-    return _Async(client.get_task, loop, cancels=getattr(client, "cancel_safe", False) is True)
+    return _Elsewhere(client.get_task, loop, cancels=cancels)
 
 
 # Requests that nobody waits for and that must not be cancelled; a loop holds its tasks weakly.
@@ -95,8 +100,6 @@ class _Async:
         self._cancels = cancels
 
     def start(self, task_id: str, done: Done) -> Attempt | None:
-        if running_loop() is not self._loop:
-            return _Posted(LoopClock(self._loop), lambda: self.start(task_id, done))
         task = self._loop.create_task(self._get_task(task_id))
 
         def ended(task: asyncio.Task[Any]) -> None:
@@ -109,6 +112,16 @@ class _Async:
 
         task.add_done_callback(ended)
         return task if self._cancels else _LeftToFinish(task)
+
+
+class _Elsewhere(_Async):
+    """The same for a wait whose time comes from somewhere other than the loop."""
+
+    __slots__ = ()
+
+    @override
+    def start(self, task_id: str, done: Done) -> Attempt | None:
+        return _Posted(LoopClock(self._loop), lambda: super(_Elsewhere, self).start(task_id, done))
 
 
 class _LeftToFinish:

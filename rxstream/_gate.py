@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections import OrderedDict
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Gate", "gate_of"]
 
+_NEVER: Final = -math.inf
+# Pacing begins when less than this part of the window's requests is left.
 _LOW: Final = 4
 # Clocks round to the microsecond, and a pause below that would be asked for again for ever.
 _TICK: Final = 1e-6
@@ -59,9 +62,9 @@ class Gate:
         self._in_flight = 0
         self._draining = False
         self._clock: Clock = TIMER_THREAD
-        self._closed_until = 0.0
+        self._closed_until = _NEVER
         self._spacing = 0.0
-        self._spaced_until = 0.0
+        self._spaced_until = _NEVER
         self._alarm: tuple[Clock, Any] | None = None
 
     def __repr__(self) -> str:
@@ -74,9 +77,16 @@ class Gate:
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
         with self._lock:
-            self._adopt(clock)
-            self._queue[waiter] = None
-        self._drain()
+            at_once = self._is_open and not self._queue and self._in_flight < self._max_in_flight
+            if at_once:
+                self._in_flight += 1
+            else:
+                self._adopt(clock)
+                self._queue[waiter] = None
+        if at_once:
+            waiter.admitted()
+        else:
+            self._drain()
 
     def withdraw(self, waiter: Waiter) -> None:
         """Stop waiting for a poll; without effect on one that was admitted."""
@@ -85,32 +95,45 @@ class Gate:
             if not self._queue:
                 self._disarm()
 
-    def leave(self, rate_limit: RateLimitInfo | None = None, closed_for: float = 0.0) -> None:
+    def leave(
+        self, clock: Clock, rate_limit: RateLimitInfo | None = None, closed_for: float = 0.0
+    ) -> None:
         """Give back the place of a poll that ended.
 
         Args:
+            clock: The clock of the wait.
             rate_limit: What its answer said of the rate limit.
             closed_for: For how many seconds the server wants no more polls; wins over `rate_limit`.
         """
         with self._lock:
             self._in_flight -= 1
-            now = self._clock.now()
             if closed_for > 0:
-                self._closed_until = max(self._closed_until, now + closed_for)
+                self._close(clock, closed_for)
             elif rate_limit is not None:
-                self._pace(rate_limit, now)
-        self._drain()
+                self._pace(clock, rate_limit)
+            is_awaited = bool(self._queue)
+        if is_awaited:
+            self._drain()
 
-    def _pace(self, rate_limit: RateLimitInfo, now: float) -> None:
-        left = rate_limit.remaining - self._in_flight
+    @property
+    def _is_open(self) -> bool:
+        return self._closed_until == _NEVER and not self._spacing
+
+    def _close(self, clock: Clock, seconds: float) -> None:
+        self._adopt(clock)
+        self._closed_until = max(self._closed_until, clock.now() + seconds)
+
+    def _pace(self, clock: Clock, rate_limit: RateLimitInfo) -> None:
+        self._spacing = 0.0
+        if rate_limit.remaining * _LOW >= rate_limit.limit:
+            return
         window = rate_limit.reset_after.total_seconds()
-        if rate_limit.remaining * _LOW >= rate_limit.limit or window <= 0:
-            self._spacing = 0.0
-        elif left > 0:
-            self._spacing, self._spaced_until = window / left, now + window
-        else:
-            self._spacing = 0.0
-            self._closed_until = max(self._closed_until, now + window)
+        left = rate_limit.remaining - self._in_flight
+        if left <= 0:
+            self._close(clock, window)
+        elif window > 0:
+            self._adopt(clock)
+            self._spacing, self._spaced_until = window / left, clock.now() + window
 
     def _adopt(self, clock: Clock) -> None:
         """Carry what is known over to the time that the newest wait lives in."""
@@ -133,6 +156,8 @@ class Gate:
         except BaseException:
             with self._lock:
                 self._draining = False
+                if self._queue:
+                    self._arm(0.0)
             raise
 
     def _next(self) -> Waiter | None:
@@ -142,8 +167,9 @@ class Gate:
                 now = self._clock.now()
                 pause = self._closed_until - now
                 if pause <= _TICK:
-                    if self._spacing and now < self._spaced_until:
-                        self._closed_until = now + self._spacing
+                    if now >= self._spaced_until:
+                        self._spacing = 0.0
+                    self._closed_until = now + self._spacing if self._spacing else _NEVER
                     self._in_flight += 1
                     waiter, _ = self._queue.popitem(last=False)
                     if not self._queue:

@@ -131,7 +131,7 @@ class Polling(abc.DisposableBase):
     def admitted(self) -> None:
         """The gate has given this wait a place; from here on it owes one `leave`."""
         if not self._clock.run(self._send):
-            self._gate.leave()
+            self._gate.leave(self._clock)
 
     def _send(self) -> None:
         with self._lock:
@@ -141,7 +141,7 @@ class Polling(abc.DisposableBase):
                 self._polls += 1
             number = self._polls
         if not wanted:
-            self._gate.leave()
+            self._gate.leave(self._clock)
             return
         self._sent_at = self._clock.now()
         attempt = self._fetch.start(self._plan.task_id, self._answered)
@@ -165,7 +165,7 @@ class Polling(abc.DisposableBase):
             rate_limit = error.rate_limit if isinstance(error, StreamApiException) else None
             if isinstance(error, StreamRateLimitException):
                 closed_for = named_delay(error)
-        self._gate.leave(rate_limit, closed_for)
+        self._gate.leave(self._clock, rate_limit, closed_for)
         if self._state is not _State.DONE:
             self._clock.deliver(lambda: self._receive(snapshot, error))
 

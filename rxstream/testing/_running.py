@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from concurrent.futures import Future
@@ -28,11 +29,19 @@ def listening_socket(host: str, port: int) -> socket.socket:
         OSError: Nobody can listen there; the text says where.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Not `create_server`: asyncio switches Nagle's algorithm off only where the protocol is named,
+    # and with it each answer waits some 40 ms for the client's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
     except OSError as error:
+        listener.close()
         msg = f"cannot listen on {host}:{port}: {error.strerror or error}"
         raise OSError(error.errno, msg) from error
+    return listener
 
 
 class RunningServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from .processes import alternate, python
@@ -15,7 +16,11 @@ __all__ = ["run"]
 _ROUNDS: Final = 15
 _NOTHING: Final = "time"
 _BASE: Final = "reactivex, reactivex.operators, httpx"
-_NAMES: Final = (_NOTHING, "reactivex, httpx", _BASE, "rxstream")
+# PyJWT imports cryptography where it is installed; rxstream does not ask for it.
+_ALONE: Final = " (cryptography not installed)"
+_NAMES: Final = (_NOTHING, "reactivex, httpx", _BASE, "rxstream", f"rxstream{_ALONE}")
+_PRELUDE: Final = {f"rxstream{_ALONE}": "import sys; sys.modules['cryptography'] = None\n"}
+_REPORT: Final = "import time\nprint('{\"cpu\":', time.process_time(), '}')"
 
 
 def run(options: Options) -> None:
@@ -23,10 +28,11 @@ def run(options: Options) -> None:
     rounds = 3 if options.quick else _ROUNDS
     show(f"CPU of a fresh process that imports, {rounds} rounds: median (min to max)")
     costs: dict[str, list[float]] = {name: [] for name in _NAMES}
-    for modules in _NAMES:  # once unmeasured, which writes the byte code
-        _cpu_of(modules)
-    for modules in alternate(_NAMES, rounds):
-        costs[modules].append(_cpu_of(modules))
+    with TemporaryDirectory() as byte_code:
+        for modules in _NAMES:  # once unmeasured, which writes the byte code
+            _cpu_of(modules, byte_code)
+        for modules in alternate(_NAMES, rounds):
+            costs[modules].append(_cpu_of(modules, byte_code))
     rows: list[list[str]] = []
     for modules in _NAMES:
         whole = [cost / base for cost, base in zip(costs[modules], costs[_BASE], strict=True)]
@@ -38,6 +44,8 @@ def run(options: Options) -> None:
     table(["import", "CPU, ms", f"÷ {_BASE}", "the same, less the interpreter"], rows)
 
 
-def _cpu_of(modules: str) -> float:
-    code = f"import {modules}\nimport time\nprint('{{\"cpu\":', time.process_time(), '}}')"
-    return float(python("-c", code)["cpu"]) * 1e3
+def _cpu_of(modules: str, byte_code: str) -> float:
+    code = f"{_PRELUDE.get(modules, '')}import {modules.removesuffix(_ALONE)}\n{_REPORT}"
+    # An empty value switches the writing of byte code back on, should it be off.
+    found = python("-c", code, PYTHONPYCACHEPREFIX=byte_code, PYTHONDONTWRITEBYTECODE="")
+    return float(found["cpu"]) * 1e3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -77,11 +78,12 @@ def installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def python(*arguments: str) -> dict[str, Any]:
+def python(*arguments: str, **environment: str) -> dict[str, Any]:
     """Run Python in a fresh process, and read the JSON that it prints."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=_PATIENCE,
