@@ -1,49 +1,27 @@
-"""One attempt at a poll; the difference between sync, async and virtual time ends here."""
+"""One attempt at a poll; the difference between sync and async ends here."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import math
-from collections.abc import Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from ._attempt import cancelled, read
 from ._clock import LoopClock, running_loop
 from ._failures import translated
+from ._in_place import InPlace
 from ._schedulers import VirtualClock
-from ._wire import read_answer
 from ._workers import WORKERS
-from .errors import InvalidResponseException, StreamTransportException
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from ._attempt import Attempt, Done, Fetch, GetTask
     from ._clock import Clock
-    from ._snapshot import TaskSnapshot
 
-__all__ = ["Attempt", "Done", "Fetch", "fetch_of", "is_async"]
-
-Done: TypeAlias = "Callable[[TaskSnapshot | None, BaseException | None], object]"
-GetTask: TypeAlias = Callable[[str], Any]
-
-
-class Attempt(Protocol):
-    """A request under way."""
-
-    def cancel(self) -> object:
-        """End it; `done` is still called once it has ended."""
-        ...
-
-
-class Fetch(Protocol):
-    """A client's `get_task`, made to call back."""
-
-    def start(self, task_id: str, done: Done) -> Attempt | None:
-        """Send one request; `done` is called exactly once, with an answer or an error.
-
-        None: it cannot be cancelled, or has already ended.
-        """
-        ...
+__all__ = ["fetch_of", "is_async"]
 
 
 def is_async(client: object) -> bool:
@@ -67,7 +45,7 @@ def is_async(client: object) -> bool:
 def fetch_of(client: Any, clock: Clock, *, is_async: bool) -> Fetch:
     """Choose how one subscription calls its client."""
     if isinstance(clock, VirtualClock):
-        return _InPlace(client.get_task, clock)
+        return InPlace(client.get_task, clock)
     if not is_async:
         return _Threaded(client.get_task)
     cancels = getattr(client, "cancel_safe", False) is True
@@ -104,11 +82,11 @@ class _Async:
 
         def ended(task: asyncio.Task[Any]) -> None:
             if task.cancelled():
-                done(None, _cancelled())
+                done(None, cancelled())
             elif (failure := task.exception()) is not None:
                 done(None, translated(failure))
             else:
-                _read(task.result(), task_id, done)
+                read(task.result(), task_id, done)
 
         task.add_done_callback(ended)
         return task if self._cancels else _LeftToFinish(task)
@@ -180,114 +158,6 @@ class _Threaded:
         except BaseException as error:  # noqa: BLE001 -- every end is reported to the waiter
             failure = translated(error)
         else:
-            _read(answer, task_id, done)
+            read(answer, task_id, done)
             return
         done(None, failure)
-
-
-class _InPlace:
-    """`client.get_task(id)` called on the spot, for virtual time.
-
-    Under virtual time nothing may block and no loop turns. What the client returns may be awaitable
-    all the same: what it yields are numbers, the seconds of virtual time that it wants to pass
-    (`math.inf`: it hangs). The fakes of `rxstream.testing` do so in both colours.
-    """
-
-    __slots__ = ("_clock", "_get_task")
-
-    def __init__(self, get_task: GetTask, clock: VirtualClock) -> None:
-        self._get_task = get_task
-        self._clock = clock
-
-    def start(self, task_id: str, done: Done) -> Attempt | None:
-        try:
-            answer = self._get_task(task_id)
-        except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
-            failure = translated(error)
-        else:
-            if inspect.isawaitable(answer):
-                attempt = _Stepped(answer, self._clock, task_id, done)
-                attempt.step()
-                return None if attempt.ended else attempt
-            _read(answer, task_id, done)
-            return None
-        done(None, failure)
-        return None
-
-
-class _Stepped:
-    """A coroutine whose pauses are virtual."""
-
-    __slots__ = ("_clock", "_done", "_steps", "_task_id", "_timer", "ended")
-
-    def __init__(
-        self, answer: Awaitable[Any], clock: VirtualClock, task_id: str, done: Done
-    ) -> None:
-        self._steps = cast("Generator[object, None, Any]", answer.__await__())
-        self._clock = clock
-        self._task_id = task_id
-        self._done = done
-        self._timer: Any = None
-        self.ended = False
-
-    def step(self) -> None:
-        self._timer = None
-        answer: object = None
-        failure: BaseException | None = None
-        try:
-            pause = next(self._steps)
-        except StopIteration as end:
-            answer = end.value
-        except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
-            failure = translated(error)
-        else:
-            if isinstance(pause, int | float):
-                if pause < math.inf:
-                    self._timer = self._clock.call_later(pause, self.step)
-                return
-            self._steps.close()
-            msg = (
-                "under a virtual-time scheduler get_task must not await I/O or asyncio; "
-                "use the fakes of rxstream.testing, or a virtual event loop"
-            )
-            failure = RuntimeError(msg)
-        self.ended = True
-        if failure is not None:
-            self._done(None, failure)
-        else:
-            _read(answer, self._task_id, self._done)
-
-    def cancel(self) -> None:
-        if self.ended:
-            return
-        self.ended = True
-        if self._timer is not None:
-            self._clock.cancel(self._timer)
-        self._steps.close()
-        self._done(None, _cancelled())
-
-
-def _cancelled() -> StreamTransportException:
-    error = StreamTransportException("unknown", "The request was cancelled")
-    # Marks it as not transient: whoever cancels a request does not want another one.
-    error.__cause__ = asyncio.CancelledError()
-    return error
-
-
-def _read(answer: object, task_id: str, done: Done) -> None:
-    if inspect.iscoroutine(answer):
-        answer.close()
-        msg = (
-            "get_task returned a coroutine but is not declared async, so its colour could not be "
-            "seen; declare it with `async def`"
-        )
-        done(None, TypeError(msg))
-        return
-    try:
-        snapshot = read_answer(answer, task_id)
-    except InvalidResponseException as error:
-        failure = error
-    else:
-        done(snapshot, None)
-        return
-    done(None, failure)

@@ -27,8 +27,8 @@ from ._snapshot import task_exception
 from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
 
 if TYPE_CHECKING:
+    from ._attempt import Attempt, Fetch
     from ._clock import Clock
-    from ._fetch import Attempt, Fetch
     from ._gate import Gate
     from ._snapshot import TaskSnapshot
     from .backoff import Delays

@@ -22,6 +22,8 @@ ORDER = [
     "_workers",
     "_schedulers",
     "_failures",
+    "_attempt",
+    "_in_place",
     "_fetch",
     "_gate",
     "_pauses",

@@ -29,7 +29,10 @@ from rxstream.testing import (
     VirtualTime,
     assert_nothing_left,
     completed,
+    delayed,
+    hang,
     run_virtual,
+    status,
 )
 from tests.support import TASK
 
@@ -187,6 +190,28 @@ def test_a_sync_client_on_a_loop_is_paced_by_the_loops_timers() -> None:
         client = Limited()
         waits = [wait_for_task_async(client, TASK, poll_interval=QUICK) for _ in range(40)]
         assert await asyncio.gather(*waits) == [7] * 40
+
+    asyncio.run(main())
+
+
+def test_an_async_client_may_take_its_time_from_another_threads_scheduler() -> None:
+    async def main() -> None:
+        home = EventLoopScheduler()
+        client = FakeAsyncClient(["running", delayed(status("running"), 0.01), hang()])
+        heard: list[str] = []
+        wait = task_observable(client, TASK, poll_interval=QUICK, scheduler=home).subscribe(
+            lambda _: heard.append(threading.current_thread().name)
+        )
+        async with asyncio.timeout(5):
+            while client.polls(TASK) < 3:  # noqa: ASYNC110 -- a fake tells nobody
+                await asyncio.sleep(0.005)
+        assert len(heard) == 2
+        assert threading.current_thread().name not in heard
+        assert client.in_flight == 1
+        wait.dispose()
+        await asyncio.sleep(0.01)
+        assert client.in_flight == 0
+        home.dispose()
 
     asyncio.run(main())
 
