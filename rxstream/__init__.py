@@ -1,8 +1,8 @@
 """The wait for a long-running task on Stream's API, as a reactivex Observable."""
 
-from . import backoff, errors
+from . import backoff, errors, operators
 from ._gate import Gate
-from ._snapshot import RateLimitInfo, TaskSnapshot
+from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
 from ._version import __version__
 from .client import AsyncStreamClient, StreamClient
@@ -15,8 +15,10 @@ __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "Gate",
     "StreamClient",
     "RateLimitInfo",
+    "TaskOutcome",
     "TaskSnapshot",
     "backoff",
     "errors",
+    "operators",
     "__version__",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-__all__ = ["optional", "seconds", "text", "to_mapping", "whole"]
+__all__ = ["checked_schedule", "optional", "seconds", "text", "to_mapping", "whole"]
 
 
 def seconds(value: object, name: str) -> float:
@@ -76,6 +76,21 @@ def optional(value: object, kind: type[Any], name: str) -> None:
     if value is not None and not isinstance(value, kind):
         msg = f"{name} must be a {kind.__name__} or None, not {type(value).__name__}"
         raise TypeError(msg)
+
+
+def checked_schedule(value: object, name: str, hint: str = "") -> Callable[[], Iterator[float]]:
+    """Check that a value can serve as a schedule: a callable that returns an iterator of seconds.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if not callable(value):
+        msg = (
+            f"{name} must be a schedule of rxstream.backoff, or a callable that returns an "
+            f"iterator of seconds{hint}, not {type(value).__name__}"
+        )
+        raise TypeError(msg)
+    return cast("Callable[[], Iterator[float]]", value)
 
 
 def to_mapping(value: object) -> Mapping[str, Any] | None:

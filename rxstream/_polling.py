@@ -11,17 +11,17 @@ disposal. The lock guards only the change of state: no user code and no subscrip
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reactivex import abc
 from typing_extensions import override
 
 from ._failures import is_transient
+from ._log import log_retry
 from ._pauses import Pauses, named_delay
 from ._snapshot import task_exception
 from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from .backoff import Delays
 
 __all__ = ["Plan", "Polling"]
-
-_logger: Final = logging.getLogger("rxstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,7 @@ class Polling(abc.DisposableBase):
         "_state",
         "_timer",
         "_trouble",
+        "_woken",
     )
 
     def __init__(
@@ -107,6 +106,7 @@ class Polling(abc.DisposableBase):
         self._sent_at = 0.0
         self._round_trip = 0.0
         self._expired = False
+        self._woken = False
 
     def begin(self) -> None:
         """Start the deadline and poll for the first time."""
@@ -118,7 +118,17 @@ class Polling(abc.DisposableBase):
             self._deadline_timer = self._clock.call_later(timeout, self._expire)
         self._poll()
 
-    # -- from the timer to the request ---------------------------------------------------------
+    def poll_now(self) -> None:
+        """Do not wait for the next poll of the cadence; a back-off is waited out."""
+        with self._lock:
+            # The answer to a poll that is under way may be older than what this is about.
+            self._woken = self._state in (_State.FETCHING, _State.EMITTING)
+            if self._state is not _State.WAITING or self._trouble is not None:
+                return
+            timer = self._timer
+        if timer is not None:
+            self._clock.cancel(timer)
+        self._poll()
 
     def _poll(self) -> None:
         with self._lock:
@@ -153,8 +163,6 @@ class Polling(abc.DisposableBase):
                 self._attempt = attempt
         if disposed:
             attempt.cancel()
-
-    # -- from the answer to the consumer -------------------------------------------------------
 
     def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
         """A request ended, on whatever thread; the gate hears of it even if nobody else does."""
@@ -201,8 +209,6 @@ class Polling(abc.DisposableBase):
         self._trouble = error
         self._pause(error)
 
-    # -- from the answer to the next poll ------------------------------------------------------
-
     def _pause(self, error: BaseException | None) -> None:
         """Wait for the next poll: by the cadence, or after an error by the back-off."""
         if self._state is _State.DONE:
@@ -221,28 +227,19 @@ class Polling(abc.DisposableBase):
             if delay is None:
                 self._end(error)
                 return
-            self._warn(error, delay)
+            log_retry(self._plan.task_id, self._polls, delay, error)
         with self._lock:
             if self._state is not _State.EMITTING:
                 return
             self._state = _State.WAITING
+            if self._woken and error is None:
+                delay = 0.0
+            self._woken = False
             expired = self._expired
             if not expired and delay is not None and delay < math.inf:
                 self._timer = self._clock.call_later(delay, self._poll)
         if expired:
             self._expire()
-
-    def _warn(self, error: BaseException, delay: float) -> None:
-        _logger.warning(
-            "task %s: poll %d failed, next one in %.3g s: %s",
-            self._plan.task_id,
-            self._polls,
-            delay,
-            error,
-            extra={"task_id": self._plan.task_id, "polls": self._polls, "delay": delay},
-        )
-
-    # -- the end -------------------------------------------------------------------------------
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
         if not self._stop(expiring=expiring):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._clock import Clock
 
-__all__ = ["VirtualClock", "clock_of"]
+__all__ = ["VirtualClock", "clock_of", "operator_clock"]
 
 
 class VirtualClock:
@@ -131,3 +131,8 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         )
         raise RuntimeError(msg)
     return LoopClock(loop)
+
+
+def operator_clock(scheduler: abc.SchedulerBase | None) -> Clock:
+    """Choose the clock of an operator: the subscription's, else the running loop's, else ours."""
+    return clock_of(scheduler, is_async=running_loop() is not None)

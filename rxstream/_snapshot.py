@@ -12,7 +12,14 @@ from .errors import StreamTaskException
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RateLimitInfo", "TaskSnapshot", "as_mapping", "task_exception"]
+__all__ = [
+    "RateLimitInfo",
+    "TaskOutcome",
+    "TaskSnapshot",
+    "as_mapping",
+    "concerns",
+    "task_exception",
+]
 
 # The only place that knows which statuses are terminal.
 _COMPLETED: Final = "completed"
@@ -113,6 +120,42 @@ class TaskSnapshot:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """How one wait ended, as a value."""
+
+    task_id: str
+    """The id that was waited on."""
+    snapshot: TaskSnapshot | None = None
+    """The last answer, or None if there was none."""
+    error: Exception | None = None
+    """What ended the wait, or None if the task completed."""
+    polls: int = 0
+    """How many answers there were; at a deadline, how many requests."""
+    elapsed: float = 0.0
+    """How long the wait took, in seconds."""
+
+    @property
+    def ok(self) -> bool:
+        """The task completed."""
+        return self.error is None
+
+    @property
+    def result(self) -> Any:
+        """The payload; None where there is none."""
+        return None if self.snapshot is None else self.snapshot.result
+
+    def unwrap(self) -> Any:
+        """Give the payload, or raise what ended the wait.
+
+        Raises:
+            Exception: `error`, where there is one.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
 def as_mapping(data: object) -> Mapping[str, Any]:
     """Read an answer that another client has already turned into an object with attributes."""
     mapping = to_mapping(data)
@@ -123,6 +166,13 @@ def as_mapping(data: object) -> Mapping[str, Any]:
     if hasattr(error, "type") or hasattr(error, "description"):
         fields["error"] = {name: getattr(error, name, None) for name in _ERROR_FIELDS}
     return fields
+
+
+def concerns(event: object, task_id: str) -> bool:
+    """Whether an event is about a task: one that names another task is not, any other is."""
+    fields = to_mapping(event)
+    named = getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+    return named is None or named == task_id
 
 
 def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:

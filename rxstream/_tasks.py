@@ -8,13 +8,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from ._checks import optional, seconds, text
+from ._checks import checked_schedule, optional, seconds, text
 from ._fetch import fetch_of, is_async
 from ._gate import Gate, gate_of
+from ._log import log_deaf
 from ._polling import Plan, Polling
 from ._schedulers import clock_of
+from ._snapshot import concerns
 from .backoff import DEFAULT_RETRY, Delays, Duration, constant
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ def task_observable(
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
+    wake: Observable[Any] | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Observable[TaskSnapshot]:
     """Emit each polled status of a task, and end as the task does.
@@ -43,6 +47,7 @@ def task_observable(
         failed      ─p──r──F×         the snapshot, then StreamTaskException
         deadline    ─p──r──r──r×      TaskTimeoutException
         a bad poll  ─p─────r──C|      retried, with one warning in the log
+        wake        ─p─w·r────C|      polled at once
 
     Cold: each subscription polls for itself, first at once and then `poll_interval` after each
     answer. Disposing ends the wait at once.
@@ -59,6 +64,10 @@ def task_observable(
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
             429, 5xx); it starts afresh after each good answer. None: the first error ends the wait.
         gate: Bounds the polls in flight and paces them; None: the client object's own.
+        wake: Each item polls now instead of at the next tick (not during a back-off); a mapping or
+            object with a `task_id`, as Stream's webhook events have, only where it is this one. The
+            poll stays the authority: a forged or lost event can do no harm, nor can the end of
+            `wake`, or an error of it, which is a warning in the log.
         scheduler: Where time comes from. None: the scheduler given to `subscribe`, else the running
             loop for an async client, else one shared timer thread.
 
@@ -76,9 +85,10 @@ def task_observable(
         task_id=text(task_id, "task_id", _NOTHING_TO_WAIT_FOR),
         cadence=_cadence(poll_interval),
         timeout=None if timeout is None else seconds(timeout, "timeout"),
-        retry=_checked_retry(retry),
+        retry=None if retry is None else checked_schedule(retry, "retry", ", or None"),
     )
     optional(gate, Gate, "gate")
+    optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
@@ -92,8 +102,20 @@ def task_observable(
             fetch_of(client, clock, is_async=colour),
             gate if gate is not None else gate_of(client, is_async=colour),
         )
+        if wake is None:
+            clock.run(wait.begin)
+            return wait
+
+        def on_event(event: object) -> None:
+            if concerns(event, task_id):
+                clock.deliver(wait.poll_now)
+
+        def on_error(error: Exception) -> None:
+            log_deaf(task_id, error)
+
+        events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         clock.run(wait.begin)
-        return wait
+        return CompositeDisposable(wait, events)
 
     return Observable(subscribe)
 
@@ -194,13 +216,3 @@ def _cadence(poll_interval: object) -> Delays:
     if callable(poll_interval):
         return cast("Delays", poll_interval)
     return constant(seconds(poll_interval, "poll_interval"))
-
-
-def _checked_retry(retry: object) -> Delays | None:
-    if retry is not None and not callable(retry):
-        msg = (
-            "retry must be a schedule of rxstream.backoff, a callable that returns an iterator "
-            f"of seconds, or None, not {type(retry).__name__}"
-        )
-        raise TypeError(msg)
-    return cast("Delays | None", retry)

@@ -5,6 +5,7 @@ A comment that switches an error off expects that error: both checkers complain 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, assert_type
@@ -17,6 +18,7 @@ from rxstream import (
     AsyncStreamClient,
     Gate,
     StreamClient,
+    TaskOutcome,
     TaskSnapshot,
     backoff,
     errors,
@@ -24,6 +26,7 @@ from rxstream import (
     wait_for_task,
     wait_for_task_async,
 )
+from rxstream import operators as rxs
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 
@@ -99,6 +102,24 @@ def the_schedules() -> None:
     assert_type(schedule, backoff.Schedule)
     assert_type(schedule(), Iterator[float])
     schedule.jittered("some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) -> None:
+    assert_type(source.pipe(rxs.result()), Observable[Any])
+    assert_type(source.pipe(rxs.result(dict)), Observable[dict[Any, Any]])
+    assert_type(source.pipe(rxs.distinct_status()), Observable[TaskSnapshot])
+    assert_type(source.pipe(rxs.settle("id")), Observable[TaskOutcome])
+    schedule = backoff.constant(1)
+    assert_type(numbers.pipe(rxs.retry_with(schedule, on=ValueError)), Observable[int])
+    assert_type(numbers.pipe(rxs.retry_with(schedule, on=lambda e: True)), Observable[int])
+    assert_type(numbers.pipe(rxs.cancel_on(threading.Event())), Observable[int])
+    assert_type(numbers.pipe(rxs.deadline(timedelta(minutes=1))), Observable[int])
+    assert_type(numbers.pipe(rxs.log_to()), Observable[int])
+    rxs.retry_with(schedule)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    rxs.retry_with(schedule, on=int)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rxs.cancel_on(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rxs.settle(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    numbers.pipe(rxs.settle("id"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_kit() -> None:

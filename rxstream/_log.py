@@ -1,0 +1,29 @@
+"""The two warnings of a wait, on the logger `rxstream`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+__all__ = ["log_deaf", "log_retry"]
+
+_logger: Final = logging.getLogger("rxstream")
+
+
+def log_retry(task_id: str, polls: int, delay: float, error: BaseException) -> None:
+    """Say that a poll failed and when the next one is."""
+    _logger.warning(
+        "task %s: poll %d failed, next one in %.3g s: %s",
+        task_id,
+        polls,
+        delay,
+        error,
+        extra={"task_id": task_id, "polls": polls, "delay": delay},
+    )
+
+
+def log_deaf(task_id: str, error: Exception) -> None:
+    """Say that nothing wakes a wait any more."""
+    _logger.warning(
+        "task %s: wake failed, polling goes on: %s", task_id, error, extra={"task_id": task_id}
+    )

@@ -1,0 +1,96 @@
+"""`cancel_on`: an end from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
+
+from .._schedulers import operator_clock
+from .._snapshot import TaskSnapshot
+from ..errors import TaskCancelledException
+from ._downstream import Downstream
+from ._signals import check_signal, has_fired, listen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from ._signals import Signal
+
+__all__ = ["cancel_on"]
+
+T = TypeVar("T")
+
+
+def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
+    """End the wait with `TaskCancelledException` when a signal fires.
+
+    ::
+
+        source             ─p──r──r──r──C|
+        signal             ────────s
+        cancel_on(signal)  ─p──r───×
+
+    The source is disposed first, then the error is sent: silence would be taken for success. The
+    task itself goes on, Stream has no call to cancel it. A signal that has fired before anybody
+    subscribes ends the wait before the first request. An Observable that completes without an item
+    has not fired; one that errors ends the wait with its error.
+
+    Args:
+        signal: An Observable, a Future (of asyncio or concurrent.futures), an `asyncio.Event` or a
+            `threading.Event`. Nothing polls it.
+
+    Returns:
+        An operator whose observable errors with `TaskCancelledException` when the signal fires; its
+        `task_id` and `last` are those of the last item where that is a snapshot.
+
+    Raises:
+        TypeError: `signal` is none of these.
+    """
+    check_signal(signal)
+
+    def operator(source: Observable[T]) -> Observable[T]:
+        def subscribe(
+            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = operator_clock(scheduler)
+            downstream = Downstream(observer)
+            subscription = SingleAssignmentDisposable()
+            listening = SingleAssignmentDisposable()
+            everything = CompositeDisposable(subscription, listening)
+
+            def cancel() -> None:
+                everything.dispose()
+                last = downstream.last
+                snapshot = last if isinstance(last, TaskSnapshot) else None
+                task_id = None if snapshot is None else snapshot.task_id
+                downstream.on_error(TaskCancelledException(task_id=task_id, last=snapshot))
+
+            def fail(error: Exception) -> None:
+                everything.dispose()
+                downstream.on_error(error)
+
+            def fire() -> None:
+                # Not in place: whoever sets an event must not run the consumer's code.
+                timer = clock.call_later(0.0, cancel)
+                everything.add(Disposable(lambda: clock.cancel(timer)))
+
+            if has_fired(signal):
+                cancel()
+                return everything
+            listening.disposable = listen(signal, fire, fail, scheduler)
+            if not everything.is_disposed:
+                subscription.disposable = source.subscribe(
+                    downstream.on_next,
+                    downstream.on_error,
+                    downstream.on_completed,
+                    scheduler=scheduler,
+                )
+            return everything
+
+        return Observable(subscribe)
+
+    return operator

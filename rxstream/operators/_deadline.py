@@ -1,0 +1,85 @@
+"""`deadline`: an overall deadline for any observable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
+
+from .. import _checks
+from .._schedulers import operator_clock
+from .._snapshot import TaskSnapshot
+from ..errors import TaskTimeoutException
+from ._downstream import Downstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from ..backoff import Duration
+
+__all__ = ["deadline"]
+
+T = TypeVar("T")
+
+
+def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
+    """Let the whole of a stream take no longer than this, however many items it has.
+
+    ::
+
+        source          ─a──b──c──d──e──f|
+        deadline(10 s)  ─a──b──c──×
+
+    (reactivex's `timeout` is per item.) The source is disposed first, then the error is sent.
+
+    Args:
+        seconds: The deadline, counted from subscribing: seconds, or a timedelta.
+
+    Returns:
+        An operator whose observable errors with `TaskTimeoutException` when the deadline passes;
+        it is a `TimeoutError`, and its `last` and `task_id` are those of the last item where that
+        is a snapshot.
+
+    Raises:
+        TypeError: `seconds` is neither a number nor a timedelta.
+        ValueError: `seconds` is NaN, infinite or negative.
+    """
+    limit = _checks.seconds(seconds, "seconds")
+
+    def operator(source: Observable[T]) -> Observable[T]:
+        def subscribe(
+            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = operator_clock(scheduler)
+            downstream = Downstream(observer)
+            subscription = SingleAssignmentDisposable()
+
+            def expire() -> None:
+                subscription.dispose()
+                last, count = downstream.last, downstream.count
+                snapshot = last if isinstance(last, TaskSnapshot) else None
+                downstream.on_error(
+                    TaskTimeoutException(
+                        task_id="" if snapshot is None else snapshot.task_id,
+                        timeout=limit,
+                        last=snapshot,
+                        polls=count,
+                        message=f"The deadline of {limit:g} s passed after {count} items",
+                    )
+                )
+
+            timer = clock.call_later(limit, expire)
+            subscription.disposable = source.subscribe(
+                downstream.on_next,
+                downstream.on_error,
+                downstream.on_completed,
+                scheduler=scheduler,
+            )
+            return CompositeDisposable(subscription, Disposable(lambda: clock.cancel(timer)))
+
+        return Observable(subscribe)
+
+    return operator

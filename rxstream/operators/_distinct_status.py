@@ -1,0 +1,62 @@
+"""`distinct_status`: only the changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reactivex import Observable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .._snapshot import TaskSnapshot
+
+__all__ = ["distinct_status"]
+
+
+def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSnapshot]]:
+    """Emit a snapshot only when its status differs from the one before, and the last one always.
+
+    ::
+
+        source             ─p──p──r──r──r──C|
+        distinct_status()  ─p─────r────────C|
+
+        source             ─p──r──r──r──×
+        distinct_status()  ─p──r────────r×
+    """
+
+    def operator(source: Observable[TaskSnapshot]) -> Observable[TaskSnapshot]:
+        def subscribe(
+            observer: abc.ObserverBase[TaskSnapshot], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            status: str | None = None
+            held: TaskSnapshot | None = None
+
+            def on_next(snapshot: TaskSnapshot) -> None:
+                nonlocal status, held
+                if snapshot.status == status:
+                    held = snapshot
+                    return
+                status, held = snapshot.status, None
+                observer.on_next(snapshot)
+
+            def release() -> None:
+                if held is not None:
+                    observer.on_next(held)
+
+            def on_error(error: Exception) -> None:
+                release()
+                observer.on_error(error)
+
+            def on_completed() -> None:
+                release()
+                observer.on_completed()
+
+            return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return operator

@@ -1,0 +1,134 @@
+"""`log_to`: what a wait does, in the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from .._checks import whole
+from .._schedulers import operator_clock
+from .._snapshot import TaskSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .._clock import Clock
+
+__all__ = ["log_to"]
+
+T = TypeVar("T")
+
+_LOGGER: Final = logging.getLogger("rxstream")
+
+
+def log_to(
+    logger: Any = None, level: int = logging.INFO
+) -> Callable[[Observable[T]], Observable[T]]:
+    """Log the beginning of a wait, each change of status, and the end or the disposal.
+
+    ::
+
+        source         ─p──p──r──r──C|
+        log            s1─·──2──·──3 4     · at DEBUG
+        log_to()       ─p──p──r──r──C|
+
+    One line for each change, with `task_id`, `status`, `polls` and `elapsed` (seconds) as fields:
+    `extra` on the standard library's loggers, keywords on a structlog logger. Polls that bring
+    nothing new are logged at DEBUG. Payloads are not logged, and no secret is.
+
+    Args:
+        logger: A `logging.Logger`, a `LoggerAdapter`, or a structlog logger; None: the logger
+            `rxstream`.
+        level: The level of the lines; an error at the end is logged at WARNING at least.
+
+    Raises:
+        TypeError: `logger` has no `log` method, or `level` is no whole number.
+        ValueError: `level` is less than 1.
+    """
+    target: Any = _LOGGER if logger is None else logger
+    if not callable(getattr(target, "log", None)):
+        msg = f"logger must be a logger with a log method, not {type(target).__name__}"
+        raise TypeError(msg)
+    severity = whole(level, "level")
+
+    def operator(source: Observable[T]) -> Observable[T]:
+        def subscribe(
+            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            log = _Log(target, severity, operator_clock(scheduler))
+
+            def on_next(item: T) -> None:
+                log.item(item)
+                observer.on_next(item)
+
+            def on_error(error: Exception) -> None:
+                log.error(error)
+                observer.on_error(error)
+
+            def on_completed() -> None:
+                log.end("ended")
+                observer.on_completed()
+
+            log.say(severity, "waiting")
+            subscription = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+            return CompositeDisposable(subscription, Disposable(lambda: log.end("disposed")))
+
+        return Observable(subscribe)
+
+    return operator
+
+
+class _Log:
+    """What is said of one subscription."""
+
+    def __init__(self, logger: Any, level: int, clock: Clock) -> None:
+        self._logger = logger
+        self._level = level
+        self._is_standard = isinstance(logger, logging.Logger | logging.LoggerAdapter)
+        self._clock = clock
+        self._started = clock.now()
+        self._task_id: str | None = None
+        self._status: str | None = None
+        self._polls = 0
+        self._ended = False
+
+    def say(self, level: int, event: str, **more: Any) -> None:
+        fields = {
+            "task_id": self._task_id,
+            "status": self._status,
+            "polls": self._polls,
+            "elapsed": round(self._clock.now() - self._started, 3),
+            **more,
+        }
+        if self._is_standard:
+            whose = "task" if self._task_id is None else f"task {self._task_id}"
+            self._logger.log(level, "%s: %s", whose, event, extra=fields)
+        else:
+            self._logger.log(level, event, **fields)
+
+    def item(self, item: object) -> None:
+        before = self._status
+        self._polls += 1
+        if isinstance(item, TaskSnapshot):
+            self._task_id, self._status = item.task_id, item.status
+        else:
+            self._status = type(item).__name__
+        if self._status == before:
+            self.say(logging.DEBUG, f"still {self._status}")
+        else:
+            self.say(self._level, f"{self._status}")
+
+    def error(self, error: Exception) -> None:
+        self._ended = True
+        level = max(self._level, logging.WARNING)
+        self.say(level, f"ended with {type(error).__name__}: {error}", error=type(error).__name__)
+
+    def end(self, event: str) -> None:
+        if not self._ended:
+            self._ended = True
+            self.say(self._level, event)

@@ -1,0 +1,81 @@
+"""`result`: the payload instead of the snapshots."""
+
+from __future__ import annotations
+
+from inspect import isclass
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from reactivex import Observable
+from reactivex.internal import SequenceContainsNoElementsError
+
+from ..errors import InvalidResponseException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .._snapshot import TaskSnapshot
+
+__all__ = ["result"]
+
+T = TypeVar("T")
+
+
+@overload
+def result() -> Callable[[Observable[TaskSnapshot]], Observable[Any]]: ...
+@overload
+def result(type: type[T]) -> Callable[[Observable[TaskSnapshot]], Observable[T]]: ...
+def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]], Observable[Any]]:  # noqa: A002 -- what it is
+    """Emit the payload of the completed task, once, and nothing before it.
+
+    ::
+
+        source    ─p──r──r──C|
+        result()  ──────────({…}|)
+
+    Args:
+        type: What the payload is to be, for example `dict`; None: anything.
+
+    Returns:
+        An operator whose observable passes errors on, and errors itself with
+        `InvalidResponseException` if the payload is of another type, and with
+        `SequenceContainsNoElementsError` if the source ends before the task has completed.
+
+    Raises:
+        TypeError: `type` is no class.
+    """
+    if type is not None and not isclass(type):
+        msg = f"type must be a class such as dict, not {type!r}"
+        raise TypeError(msg)
+
+    def operator(source: Observable[TaskSnapshot]) -> Observable[Any]:
+        def subscribe(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            last: TaskSnapshot | None = None
+
+            def on_next(snapshot: TaskSnapshot) -> None:
+                nonlocal last
+                last = snapshot
+
+            def on_completed() -> None:
+                if last is None or not last.is_completed:
+                    observer.on_error(SequenceContainsNoElementsError())
+                elif type is not None and not isinstance(last.result, type):
+                    msg = f"The result of task {last.task_id} is no {type.__name__}"
+                    shown = repr(last.result)
+                    observer.on_error(
+                        InvalidResponseException(
+                            status_code=None, raw_response_body=shown, message=msg
+                        )
+                    )
+                else:
+                    observer.on_next(last.result)
+                    observer.on_completed()
+
+            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return operator

@@ -1,0 +1,123 @@
+"""`retry_with`: another try, after a pause, for the errors that are worth it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+
+from reactivex import Observable
+from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
+
+from .._checks import checked_schedule, seconds
+from .._pauses import named_delay
+from .._schedulers import operator_clock
+from ._downstream import Downstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reactivex import abc
+
+    from ..backoff import Delays
+
+__all__ = ["RetryOn", "retry_with"]
+
+T = TypeVar("T")
+
+RetryOn: TypeAlias = "type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool]"
+"""Exception types, or a predicate."""
+
+
+def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Observable[T]]:
+    """Subscribe again, after a pause, when the source fails with one of the errors named.
+
+    ::
+
+        source            ─r──×        ─r──C|
+        retry_with(2 s)   ─r─────────────r──C|
+
+    Each subscription has a budget of its own. A pause that the server names (`Retry-After`) wins
+    over the schedule. What the consumer itself raises is never retried.
+
+    Args:
+        backoff: The pauses: a schedule of `rxstream.backoff`, or any callable that returns an
+            iterator of seconds. When it ends, the last error is passed on, with a note.
+        on: Which errors: a type, a tuple of types, or a predicate. There is no default: whoever
+            retries everything also retries what can never succeed.
+
+    Raises:
+        TypeError: `backoff` is no schedule, or `on` is neither types nor a predicate.
+    """
+    checked_schedule(backoff, "backoff")
+    is_worth_it = _predicate(on)
+
+    def operator(source: Observable[T]) -> Observable[T]:
+        def subscribe(
+            observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = operator_clock(scheduler)
+            downstream = Downstream(observer)
+            budget = _Budget(backoff(), is_worth_it)
+            # Two places: a source that fails while it is subscribed to sets the timer first.
+            subscription, timer = SerialDisposable(), SerialDisposable()
+
+            def attempt() -> None:
+                if not subscription.is_disposed:
+                    subscription.disposable = source.subscribe(
+                        downstream.on_next, on_error, downstream.on_completed, scheduler=scheduler
+                    )
+
+            def on_error(error: Exception) -> None:
+                downstream.raise_its_own()
+                try:
+                    pause = budget.pause_after(error)
+                except Exception as fault:  # noqa: BLE001 -- a user's code may raise anything
+                    downstream.on_error(fault)
+                    return
+                if pause is None:
+                    downstream.on_error(error)
+                else:
+                    pending = clock.call_later(pause, attempt)
+                    timer.disposable = Disposable(lambda: clock.cancel(pending))
+
+            attempt()
+            return CompositeDisposable(subscription, timer)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+class _Budget:
+    """The tries of one subscription."""
+
+    def __init__(self, delays: Iterator[float], is_worth_it: Callable[[Exception], bool]) -> None:
+        self._delays = delays
+        self._is_worth_it = is_worth_it
+        self._tries = 0
+
+    def pause_after(self, error: Exception) -> float | None:
+        """The pause before the next try; None if there is to be none."""
+        if not self._is_worth_it(error):
+            return None
+        self._tries += 1
+        delay = next(self._delays, None)
+        if delay is None:
+            error.add_note(f"rxstream gave up after {self._tries} tries")
+            return None
+        return named_delay(error) or seconds(delay, "a delay of retry_with")
+
+
+def _predicate(on: object) -> Callable[[Exception], bool]:
+    types = _types(on)
+    if types:
+        return lambda error: isinstance(error, types)
+    if callable(on) and not isinstance(on, type):
+        return cast("Callable[[Exception], bool]", on)
+    msg = f"on must be an exception type, a tuple of them, or a predicate, not {on!r}"
+    raise TypeError(msg)
+
+
+def _types(on: object) -> tuple[type[Exception], ...]:
+    kinds = cast("tuple[object, ...]", on) if isinstance(on, tuple) else (on,)
+    types = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)]
+    return tuple(types) if len(types) == len(kinds) else ()

@@ -1,0 +1,191 @@
+"""What holds of every operator, over random scripts, in both colours, for every way of ending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import reactivex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rxstream import TaskSnapshot, backoff, task_observable
+from rxstream import operators as rxs
+from rxstream.errors import StreamTaskException, StreamTransportException
+from rxstream.testing import (
+    Emission,
+    FakeAsyncClient,
+    FakeClient,
+    VirtualTime,
+    completed,
+    delayed,
+    failed,
+    garbage,
+    hang,
+    http_error,
+    reset,
+)
+from tests.support import TASK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import Observable
+
+RETRIED = (StreamTaskException, StreamTransportException)
+OPERATORS: dict[str, Callable[[], Any]] = {
+    "retry_with": lambda: rxs.retry_with(backoff.constant(1.5).limited(2), on=RETRIED),
+    "log_to": rxs.log_to,
+    "cancel_on": lambda: rxs.cancel_on(reactivex.timer(12.25)),
+    "deadline": lambda: rxs.deadline(11.25),
+    "distinct_status": rxs.distinct_status,
+    "result": rxs.result,
+    "settle": lambda: rxs.settle(TASK),
+}
+ANSWERS = st.lists(
+    st.sampled_from(
+        [
+            "pending",
+            "running",
+            "running",
+            "paused",
+            completed({"n": 1}),
+            failed("no"),
+            reset(),
+            http_error(404),
+            http_error(503, retry_after=2),
+            garbage(),
+            delayed("running", 0.75),
+            delayed(completed(), 1.25),
+            hang(),
+        ]
+    ),
+    min_size=1,
+    max_size=8,
+)
+COLOURS = st.sampled_from([FakeClient, FakeAsyncClient])
+MOMENTS = st.floats(0, 25).map(lambda at: round(at, 3))
+
+each_operator = pytest.mark.parametrize("name", OPERATORS)
+at_random = settings(max_examples=60, deadline=None)
+
+
+def wait(client: Any) -> Observable[TaskSnapshot]:
+    retry = backoff.constant(0.5).limited(2)
+    return task_observable(client, TASK, poll_interval=1.0, timeout=15.0, retry=retry)
+
+
+def told(emissions: list[Emission]) -> list[Any]:
+    return [
+        (
+            round(emission.at, 4),
+            emission.kind,
+            getattr(emission.value, "status", type(emission.value).__name__),
+        )
+        for emission in emissions
+    ]
+
+
+@each_operator
+@at_random
+@given(ANSWERS, COLOURS)
+def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, colour: Any) -> None:
+    time = VirtualTime()
+    client = colour(script, scheduler=time)
+    seen = time.record(wait(client).pipe(OPERATORS[name]()), until=1_000)
+    ends = [index for index, emission in enumerate(seen) if emission.kind != "next"]
+    assert ends == [len(seen) - 1], "every wait of these ends, by its deadline at the latest"
+    assert client.in_flight == 0
+
+
+@each_operator
+@at_random
+@given(ANSWERS, COLOURS)
+def test_cold_and_each_subscription_on_its_own(name: str, script: Any, colour: Any) -> None:
+    made: list[Any] = []
+
+    def source(scheduler: Any) -> Observable[TaskSnapshot]:
+        made.append(colour(script, scheduler=scheduler))
+        return wait(made[-1])
+
+    pipeline = reactivex.defer(source).pipe(OPERATORS[name]())
+    assert not made
+    first = VirtualTime().record(pipeline)
+    second = VirtualTime().record(pipeline)
+    assert len({id(client) for client in made}) >= 2
+    assert told(first) == told(second)
+
+
+@each_operator
+@at_random
+@given(ANSWERS, COLOURS, MOMENTS)
+def test_disposing_leaves_nothing(name: str, script: Any, colour: Any, at: float) -> None:
+    time = VirtualTime()
+    client = colour(script, scheduler=time)
+    seen: list[float] = []
+
+    def note(_: object = None) -> None:
+        seen.append(time.now.timestamp())
+
+    subscription = wait(client).pipe(OPERATORS[name]()).subscribe(note, note, note, scheduler=time)
+    time.start(until=at)
+    subscription.dispose()
+    polls = client.polls(TASK)
+    time.start()
+    assert time.now.timestamp() == pytest.approx(at), "a timer was left"
+    assert client.polls(TASK) == polls
+    assert client.in_flight == 0
+    assert all(moment <= at + 1e-6 for moment in seen)
+
+
+@each_operator
+@at_random
+@given(ANSWERS, COLOURS, st.integers(1, 4))
+def test_a_consumers_exception_triggers_nothing(
+    name: str, script: Any, colour: Any, number: int
+) -> None:
+    time = VirtualTime()
+    client = colour(script, scheduler=time)
+    items = 0
+    polls_then = -1
+    after: list[object] = []
+
+    def consumer(_: object) -> None:
+        nonlocal items, polls_then
+        items += 1
+        assert polls_then == -1, "called again"
+        if items == number:
+            polls_then = client.polls(TASK)
+            raise LookupError
+
+    def on_error(error: Exception) -> None:
+        after.append(error)
+
+    def run() -> None:
+        wait(client).pipe(OPERATORS[name]()).subscribe(consumer, on_error, scheduler=time)
+        time.start()
+
+    if name == "cancel_on":
+        time.schedule_relative(1_000, lambda *_: None)
+    try:
+        run()
+    except LookupError:
+        assert polls_then >= 0
+        time.start(until=2_000)
+    if polls_then >= 0:
+        assert client.polls(TASK) == polls_then
+        assert client.in_flight == 0
+        # reactivex hands an exception back that was raised while it subscribed; nothing else comes.
+        assert [type(error) for error in after] in ([], [LookupError])
+
+
+@each_operator
+def test_it_lives_on_the_scheduler_of_subscribe_alone(name: str) -> None:
+    time = VirtualTime()
+    client = FakeClient("running", scheduler=time)
+    pipeline = wait(client).pipe(OPERATORS[name]())
+    pipeline.subscribe(on_error=lambda _: None, scheduler=time)
+    time.start(until=5)
+    assert client.polls(TASK) == 6
+    time.start()
+    assert time.now.timestamp() < 50
