@@ -1,15 +1,23 @@
-"""Every line of Python in the README and the docs runs."""
+"""Every line of Python in the README, the docs and the docstrings runs."""
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import re
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
+import reactivex
+import reactivex.operators
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from rxstream.testing import TaskServer, assert_nothing_left
+import rxstream
+from rxstream import testing
+from rxstream.testing import FakeAsyncClient, TaskServer, assert_nothing_left, completed
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -25,6 +33,39 @@ def test_the_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) ->
             example.namespace.clear()
             example.namespace["__name__"] = "__main__"
             example.evaluate()
+
+
+def code_in_docstrings() -> list[Any]:
+    """The indented blocks after `::` that are Python; diagrams are not."""
+    found: list[Any] = []
+    for file in sorted((ROOT / "rxstream").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                continue
+            blocks = re.findall(r"::\n\n((?: {4}.*\n|\n)+)", f"{ast.get_docstring(node)}\n")
+            for block in map(textwrap.dedent, blocks):
+                name = f"{file.relative_to(ROOT)}:{getattr(node, 'name', 'module')}"
+                if re.search(r"[a-z_]\(|import ", block) and not re.search("[─├→]", block):
+                    found.append(pytest.param(block, id=name))
+    return found
+
+
+@pytest.mark.parametrize("code", code_in_docstrings())
+def test_the_code_of_a_docstring_runs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = rxstream.task_observable(FakeAsyncClient(completed()), "id")
+    names = {**vars(rxstream), **vars(testing), "observable": source}
+    names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path}
+    body = textwrap.indent(code, "    ")
+    exec(f"async def main():\n{body}\n", names)
+    with assert_nothing_left():
+        asyncio.run(names["main"]())
+
+
+def test_there_is_code_in_docstrings() -> None:
+    assert len(code_in_docstrings()) >= 4
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
