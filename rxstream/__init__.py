@@ -1,6 +1,7 @@
 """The wait for a long-running task on Stream's API, as a reactivex Observable."""
 
 from . import backoff, errors, operators
+from ._async_iterable import to_async_iterable
 from ._gate import Gate
 from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
@@ -9,6 +10,7 @@ from .client import AsyncStreamClient, StreamClient
 
 __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "task_observable",
+    "to_async_iterable",
     "wait_for_task",
     "wait_for_task_async",
     "AsyncStreamClient",

@@ -108,7 +108,7 @@ def task_observable(
 
         def on_event(event: object) -> None:
             if concerns(event, task_id):
-                clock.deliver(wait.poll_now)
+                wait.poll_now()
 
         def on_error(error: Exception) -> None:
             log_deaf(task_id, error)

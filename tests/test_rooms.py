@@ -21,6 +21,7 @@ ORDER = [
     "_wire",
     "_workers",
     "_schedulers",
+    "_async_iterable",
     "_failures",
     "_attempt",
     "_in_place",
@@ -43,7 +44,8 @@ ONLY_IN = {
     "logging": {"_log", "operators", "testing"},
     "starlette": {"testing"},
     "uvicorn": {"testing"},
-    "reactivex.scheduler": {"_schedulers", "_tasks", "testing"},
+    "pytest": {"testing"},
+    "reactivex.scheduler": {"_async_iterable", "_schedulers", "_tasks", "testing"},
 }
 WIRE_KEYS = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}
 

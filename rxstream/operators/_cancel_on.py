@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
+from reactivex.disposable import CompositeDisposable, SingleAssignmentDisposable
 
 from .._schedulers import operator_clock
 from .._snapshot import TaskSnapshot
@@ -74,14 +74,18 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
                 downstream.on_error(error)
 
             def fire() -> None:
-                # Not in place: whoever sets an event must not run the consumer's code.
-                timer = clock.call_later(0.0, cancel)
-                everything.add(Disposable(lambda: clock.cancel(timer)))
+                if subscribing:
+                    cancel()
+                else:
+                    # Not in place: whoever sets an event must not run the consumer's code.
+                    clock.call_later(0.0, cancel)
 
             if has_fired(signal):
                 cancel()
                 return everything
+            subscribing = True
             listening.disposable = listen(signal, fire, fail, scheduler)
+            subscribing = False
             if not everything.is_disposed:
                 subscription.disposable = source.subscribe(
                     downstream.on_next,

@@ -17,6 +17,7 @@ from ._faults import garbage, http_error, raw, redirect
 from ._left import assert_nothing_left
 from ._log import RequestRecord
 from ._loop import VirtualLoop, run_virtual
+from ._marbles import draw_marbles, marbles
 from ._render import Rendered, render
 from ._script import Playback, Script
 from ._virtual import Emission, VirtualTime
@@ -51,11 +52,13 @@ __all__ = [
     "assert_nothing_left",
     "completed",
     "delayed",
+    "draw_marbles",
     "drip",
     "failed",
     "garbage",
     "hang",
     "http_error",
+    "marbles",
     "rate_limited",
     "raw",
     "redirect",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, assert_type
 
@@ -23,6 +24,7 @@ from rxstream import (
     backoff,
     errors,
     task_observable,
+    to_async_iterable,
     wait_for_task,
     wait_for_task_async,
 )
@@ -83,6 +85,15 @@ async def the_async_client() -> None:
         assert_type(await client.wait_for_task("id"), Any)
         assert_type(await wait_for_task_async(client, "id"), Any)
         assert_type(await task_observable(client, "id"), TaskSnapshot)
+        items = to_async_iterable(task_observable(client, "id"), buffer=2, overflow="drop_oldest")
+        async for snapshot in items:
+            assert_type(snapshot, TaskSnapshot)
+        async with aiter(items) as statuses:
+            assert_type(await anext(statuses), TaskSnapshot)
+        async with aclosing(aiter(items)) as statuses:
+            assert_type(await anext(statuses), TaskSnapshot)
+        to_async_iterable(["id"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        to_async_iterable(Observable[int](), overflow="block")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_errors(error: errors.StreamException) -> None:

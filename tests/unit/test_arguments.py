@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from rxstream import Gate, task_observable, wait_for_task, wait_for_task_async
-from rxstream.testing import FakeAsyncClient, FakeClient, completed, run_virtual
+from rxstream import Gate, backoff, task_observable, wait_for_task, wait_for_task_async
+from rxstream.errors import StreamTransportException, TaskTimeoutException
+from rxstream.testing import FakeAsyncClient, FakeClient, completed, reset, run_virtual
 
 CLIENT = FakeClient(completed())
 
@@ -71,3 +72,23 @@ def test_wait_for_task_refuses_an_async_client() -> None:
 def test_wait_for_task_async_checks_too() -> None:
     with pytest.raises(ValueError, match="timeout"):
         run_virtual(wait_for_task_async(FakeAsyncClient(completed()), "x", timeout=-1))
+
+
+def blocking(*arguments: Any, **keywords: Any) -> Any:
+    return wait_for_task(FakeClient(*arguments), "x", **keywords)
+
+
+def awaited(*arguments: Any, **keywords: Any) -> Any:
+    return run_virtual(wait_for_task_async(FakeAsyncClient(*arguments), "x", **keywords))
+
+
+@pytest.mark.parametrize("wait", [blocking, awaited])
+def test_the_functions_that_wait_obey_their_keywords(wait: Any) -> None:
+    with pytest.raises(TaskTimeoutException) as caught:
+        wait("running", timeout=0.02)
+    assert caught.value.timeout == 0.02
+    with pytest.raises(StreamTransportException):
+        wait([reset(), completed()], retry=None)
+    assert wait([reset(), completed(1)], retry=backoff.constant(0.001)) == 1
+    turns = ["running"] * 5 + [completed(2)]
+    assert wait(turns, poll_interval=0.001, timeout=3) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -9,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from rxstream._clock import TimerThread
+from rxstream import _clock
+from rxstream._clock import LoopClock, TimerThread
 from rxstream._workers import Workers
-from rxstream.testing import assert_nothing_left
+from rxstream.testing import VirtualLoop, assert_nothing_left, run_virtual
 
 PATIENCE = 5.0
 
@@ -137,3 +139,89 @@ def test_a_jobs_exception_is_reported_and_the_thread_goes_on(reported: list[Any]
         workers.submit(done.set)
         assert done.wait(PATIENCE)
     assert [found.exc_type for found in reported] == [LookupError]
+
+
+def test_a_loops_timers_may_be_set_and_cancelled_from_another_thread() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.set_debug(True)  # refuses what is not thread-safe
+        clock, timers, fired = LoopClock(loop), [], []
+
+        def fire(name: str) -> Any:
+            return lambda: fired.append((name, loop.time()))
+
+        def elsewhere() -> None:
+            timers.append(clock.call_later(1.0, fire("kept")))
+            timers.append(clock.call_later(1.0, fire("cancelled later")))
+            clock.cancel(clock.call_later(1.0, fire("cancelled at once")))
+
+        def in_a_thread(call: Any) -> None:
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join()
+
+        in_a_thread(elsewhere)
+        loop.jump(0.25)  # the loop was busy; it counts from when it was asked
+        await asyncio.sleep(0.25)
+        in_a_thread(lambda: clock.cancel(timers[1]))
+        await asyncio.sleep(5)
+        assert fired == [("kept", 1.0)]
+
+    run_virtual(main())
+
+
+def test_a_loop_that_was_closed_takes_no_calls_and_says_so() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    clock = LoopClock(loop)
+    assert clock.run(pytest.fail) is False
+    assert clock.deliver(pytest.fail) is False
+
+
+def test_timers_of_the_same_moment_fire_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_clock, "monotonic", lambda: 100.0)
+    clock, log, all_set, done = TimerThread(), [], threading.Event(), threading.Event()
+    clock.call_later(0.0, lambda: all_set.wait(PATIENCE))
+    for number in range(50):
+        clock.call_later(0.0, lambda number=number: log.append(number))
+    clock.call_later(0.0, done.set)
+    all_set.set()
+    assert done.wait(PATIENCE)
+    assert log == list(range(50))
+
+
+@pytest.mark.parametrize("delay", [3_600.0, 1e12])
+def test_an_earlier_timer_wakes_the_thread_that_waits_for_a_later_one(delay: float) -> None:
+    clock, done = TimerThread(), threading.Event()
+    with assert_nothing_left():
+        late = clock.call_later(delay, pytest.fail)
+        threading.Event().wait(0.01)
+        clock.call_later(0.0, done.set)
+        assert done.wait(PATIENCE)
+        clock.cancel(late)
+
+
+def test_jobs_begin_in_order_of_submission() -> None:
+    workers, log, done = Workers(maximum=1, linger=0.01), [], threading.Event()
+    first = threading.Event()
+    with assert_nothing_left():
+        workers.submit(lambda: first.wait(PATIENCE))
+        for number in range(20):
+            workers.submit(lambda number=number: log.append(number))
+        workers.submit(done.set)
+        first.set()
+        assert done.wait(PATIENCE)
+    assert log == list(range(20))
+
+
+def test_the_pool_is_a_little_wider_than_the_gate_and_no_more() -> None:
+    workers, go, done = Workers(linger=0.01), threading.Event(), threading.Semaphore(0)
+    before = threading.active_count()
+    with assert_nothing_left():
+        for _ in range(100):
+            workers.submit(lambda: (go.wait(PATIENCE), done.release()))
+        assert 32 < threading.active_count() - before < 40
+        go.set()
+        for _ in range(100):
+            assert done.acquire(timeout=PATIENCE)

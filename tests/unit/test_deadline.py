@@ -135,3 +135,31 @@ def test_a_consumer_that_is_still_busy_is_followed_not_interrupted() -> None:
     )
     time.start()
     assert log == ["in", "out", "TaskTimeoutException"]
+
+
+def test_a_back_off_is_cut_short_for_one_last_poll_as_well(drive: Drive) -> None:
+    script = Script.timeline({0: http_error(503), 9.9: completed(1)})
+    seen = drive(script, retry=backoff.constant(4.0), timeout=10.0)
+    assert seen.completed
+    assert seen.polled_at[:3] == [0, 4, 8]
+    assert 9.9 <= seen.polled_at[-1] < 10
+
+
+def test_a_slow_server_is_not_polled_back_to_back_for_the_last_poll_either(drive: Drive) -> None:
+    seen = drive(delayed("running", 4.0), poll_interval=4.0, timeout=10.0)
+    deadline_of(seen)
+    assert seen.polled_at == [0, pytest.approx(7)]
+
+
+def test_the_last_poll_leaves_room_for_an_answer_nearly_twice_as_slow(drive: Drive) -> None:
+    usual = delayed("running", 1.0)
+    seen = drive([usual, usual, delayed(completed(), 1.8)], poll_interval=4.0, timeout=10.0)
+    assert seen.polled_at[:2] == [0, 5]
+    assert seen.completed
+
+
+def test_it_is_a_minute_unless_given(drive: Drive) -> None:
+    seen = drive("running")
+    assert deadline_of(seen).timeout == 60
+    assert seen.ended_at == pytest.approx(60, abs=1e-5)
+    assert seen.polled_at[:3] == [0, 1, 2]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from reactivex import operators as ops
 
-from rxstream import Gate, TaskSnapshot, task_observable, wait_for_task_async
+from rxstream import Gate, TaskSnapshot, _fetch, task_observable, wait_for_task_async
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -21,6 +23,8 @@ from rxstream.testing import (
     run_virtual,
 )
 from tests.support import TASK, Drive, Recording, seconds_of
+
+BOTH = [FakeClient, FakeAsyncClient]
 
 
 def test_disposing_during_a_pause_ends_the_polling(drive: Drive) -> None:
@@ -58,16 +62,18 @@ def test_disposing_again_or_after_the_end_does_nothing(drive: Drive) -> None:
     assert seen.completed
 
 
-def test_no_timer_is_left_on_the_scheduler_when_a_wait_has_ended() -> None:
+@pytest.mark.parametrize("colour", BOTH)
+def test_no_timer_is_left_on_the_scheduler_when_a_wait_has_ended(colour: Any) -> None:
     time = VirtualTime()
-    task_observable(FakeClient(completed(), scheduler=time), TASK, scheduler=time).subscribe()
+    task_observable(colour(completed(), scheduler=time), TASK, scheduler=time).subscribe()
     time.start()
     assert time.now.timestamp() == 0
 
 
-def test_disposing_while_queued_gives_up_the_place_in_the_queue() -> None:
+@pytest.mark.parametrize("colour", BOTH)
+def test_disposing_while_queued_gives_up_the_place_in_the_queue(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient({"slow": hang(), "a": completed(), "b": completed()}, scheduler=time)
+    client = colour({"slow": hang(), "a": completed(), "b": completed()}, scheduler=time)
     gate = Gate(1)
 
     def start(task_id: str) -> tuple[Recording, Any]:
@@ -127,9 +133,10 @@ def test_cancelling_the_awaiting_coroutine_ends_the_wait() -> None:
     run_virtual(main())
 
 
-def test_a_consumers_exception_surfaces_and_ends_the_wait_without_a_retry() -> None:
+@pytest.mark.parametrize("colour", BOTH)
+def test_a_consumers_exception_surfaces_and_ends_the_wait_without_a_retry(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient("running", scheduler=time)
+    client = colour("running", scheduler=time)
     errors: list[Exception] = []
 
     def consumer(snapshot: TaskSnapshot) -> None:
@@ -177,3 +184,72 @@ def test_a_request_cancelled_by_somebody_else_ends_the_wait() -> None:
         assert client.polls(TASK) == 1
 
     run_virtual(main())
+
+
+def test_what_is_raised_to_end_the_program_ends_the_wait_too() -> None:
+    class Stop(BaseException):
+        pass
+
+    time = VirtualTime()
+    client = FakeClient("running", scheduler=time)
+
+    def consumer(_: TaskSnapshot) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        task_observable(client, TASK, scheduler=time).subscribe(consumer)
+    time.start()
+    assert client.polls(TASK) == 1
+    assert time.now.timestamp() == 0, "no timer is left"
+
+
+def test_a_client_that_does_not_say_is_left_to_finish_and_closing_it_ends_the_request() -> None:
+    class Stock:
+        def __init__(self) -> None:
+            self.closed: Any = None
+            self.log: list[str] = []
+
+        async def get_task(self, _: str) -> Any:
+            self.log.append("sent")
+            closed = asyncio.get_running_loop().create_future()
+            self.closed = weakref.ref(closed)
+            try:
+                await closed
+            except asyncio.CancelledError:
+                self.log.append("cancelled")
+                raise
+            self.log.append("closed")
+            raise ConnectionResetError
+
+    async def main() -> None:
+        client, gate = Stock(), Gate(1)
+        seen = Recording(client)
+        async with assert_nothing_left():
+            observable = task_observable(client, TASK, gate=gate, timeout=3.0)
+            seen.observe(observable, asyncio.get_running_loop().time)
+            await asyncio.sleep(4)
+            assert seen.ended_at == 3, "the subscriber sees no difference"
+            gc.collect()
+            await asyncio.sleep(4)
+            assert client.log == ["sent"]
+            assert "in_flight=1" in repr(gate)
+            client.closed().set_result(None)
+            await asyncio.sleep(0.01)
+            assert "in_flight=0" in repr(gate)
+        assert client.log == ["sent", "closed"]
+        assert not _fetch._left_to_finish
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("colour", BOTH)
+def test_no_timer_is_left_of_a_request_that_was_cancelled_in_virtual_time(colour: Any) -> None:
+    time = VirtualTime()
+    gate = Gate(1)
+    client = colour(delayed(completed(), 5.0), scheduler=time)
+    wait = task_observable(client, TASK, gate=gate, scheduler=time).subscribe()
+    time.advance_by(3.0)
+    wait.dispose()
+    time.start()
+    assert time.now.timestamp() == 3
+    assert "in_flight=0" in repr(gate)

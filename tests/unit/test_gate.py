@@ -49,9 +49,10 @@ def test_no_more_polls_are_in_flight_than_it_is_wide(colour: Any, width: int) ->
     assert all(recording.completed for recording in seen.values())
 
 
-def test_first_come_first_served() -> None:
+@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+def test_first_come_first_served(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient(delayed(completed(), 1.0), scheduler=time)
+    client = colour(delayed(completed(), 1.0), scheduler=time)
     start(client, time, ids(50), gate=Gate(2))
     time.start()
     assert [request.task_id for request in client.requests] == ids(50)
@@ -119,9 +120,10 @@ def test_clients_that_cannot_be_referred_to_weakly_share_a_bounded_one() -> None
     assert gate_of(3, is_async=False) is gate_of("x", is_async=True)
 
 
-def test_after_a_429_nobody_polls_before_the_time_that_the_server_named() -> None:
+@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+def test_after_a_429_nobody_polls_before_the_time_that_the_server_named(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient(
+    client = colour(
         {"limited": [http_error(429, retry_after=20), completed()], "other": "running"},
         scheduler=time,
     )
@@ -135,9 +137,10 @@ def test_after_a_429_nobody_polls_before_the_time_that_the_server_named() -> Non
     assert others[4] == pytest.approx(23.5)
 
 
-def test_the_deadline_holds_while_the_gate_is_closed() -> None:
+@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+def test_the_deadline_holds_while_the_gate_is_closed(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient(
+    client = colour(
         {"limited": http_error(429, retry_after=60), "other": completed()}, scheduler=time
     )
     start(client, time, ["limited"])
@@ -175,9 +178,10 @@ def test_when_the_window_is_used_up_nobody_polls_before_its_end() -> None:
     assert client.polls("b") == pytest.approx(3, abs=1)
 
 
-def test_a_window_with_enough_left_is_not_paced() -> None:
+@pytest.mark.parametrize("remaining", [60, 30, 15])
+def test_a_window_with_a_quarter_left_is_not_paced(remaining: int) -> None:
     time = VirtualTime()
-    client = FakeClient(rate_limited(status("running"), 60, 30, 50), scheduler=time)
+    client = FakeClient(rate_limited(status("running"), 60, remaining, 50), scheduler=time)
     start(client, time, ["a"], poll_interval=1.0, timeout=None)
     time.start(until=20)
     assert client.polls("a") == 21
@@ -188,6 +192,14 @@ def test_a_poll_that_gave_up_its_place_in_the_queue_leaves_no_timer() -> None:
     client = FakeClient(http_error(429, retry_after=1_000), scheduler=time)
     start(client, time, ["a"], timeout=1.0)
     start(client, time, ["b"], timeout=2.0)
+    time.start()
+    assert time.now.timestamp() == pytest.approx(2)
+
+
+def test_polls_that_gave_up_their_places_in_the_queue_leave_no_timer_either() -> None:
+    time = VirtualTime()
+    client = FakeClient({"a": http_error(429, retry_after=1_000)}, scheduler=time)
+    start(client, time, ["a", "b", "c", "d"], timeout=2.0)
     time.start()
     assert time.now.timestamp() == pytest.approx(2)
 

@@ -26,17 +26,21 @@ from tests.support import TASK, Drive, Recording, seconds_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BOTH = [FakeClient, FakeAsyncClient]
 
-def test_nothing_happens_before_subscribe() -> None:
-    client = FakeClient("running", scheduler=(time := VirtualTime()))
+
+@pytest.mark.parametrize("colour", BOTH)
+def test_nothing_happens_before_subscribe(colour: Any) -> None:
+    client = colour("running", scheduler=(time := VirtualTime()))
     task_observable(client, TASK, scheduler=time)
     time.start(until=5)
     assert not client.requests
 
 
-def test_each_subscription_polls_for_itself_with_state_of_its_own() -> None:
+@pytest.mark.parametrize("colour", BOTH)
+def test_each_subscription_polls_for_itself_with_state_of_its_own(colour: Any) -> None:
     time = VirtualTime()
-    client = FakeClient(Script.timeline({0: "running", 2.5: completed(7)}), scheduler=time)
+    client = colour(Script.timeline({0: "running", 2.5: completed(7)}), scheduler=time)
     observable = task_observable(
         client, TASK, scheduler=time, poll_interval=backoff.exponential(1.0)
     )
@@ -121,8 +125,9 @@ def test_unknown_statuses_are_not_terminal(drive: Drive, status: str) -> None:
     assert seen.completed
 
 
-def test_last_yields_the_snapshot_that_carries_the_result() -> None:
-    client = FakeClient(["running", completed(42)], scheduler=(time := VirtualTime()))
+@pytest.mark.parametrize("colour", BOTH)
+def test_last_yields_the_snapshot_that_carries_the_result(colour: Any) -> None:
+    client = colour(["running", completed(42)], scheduler=(time := VirtualTime()))
     seen: list[Any] = []
     observable = task_observable(client, TASK, scheduler=time).pipe(ops.last())
     observable.subscribe(seen.append)
@@ -160,3 +165,28 @@ def test_a_schedule_that_raises_ends_the_wait_with_what_it_raised(drive: Drive) 
     assert seen.statuses == ["running", "running"]
     assert isinstance(seen.error, LookupError)
     assert seen.ended_at == 1
+
+
+def test_a_task_that_has_failed_already_errors_at_the_first_poll(drive: Drive) -> None:
+    seen = drive(failed("too late"))
+    assert seen.statuses == ["failed"]
+    assert isinstance(seen.error, StreamTaskException)
+    assert seen.ended_at == 0
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_error_names_the_id_that_was_asked_for(colour: str) -> None:
+    class Client:
+        def get_task(self, task_id: str) -> dict[str, Any]:
+            return {"task_id": task_id.upper(), "status": "failed"}
+
+    class AsyncClient:
+        async def get_task(self, task_id: str) -> dict[str, Any]:
+            return Client().get_task(task_id)
+
+    time = VirtualTime()
+    errors: list[Any] = []
+    client = Client() if colour == "sync" else AsyncClient()
+    task_observable(client, "an-id", scheduler=time).subscribe(on_error=errors.append)
+    assert errors[0].task_id == "an-id"
+    assert errors[0].snapshot.task_id == "AN-ID"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import gc
 import logging
 import threading
 from datetime import timedelta
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 import reactivex
+import reactivex.disposable
 import structlog
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.internal import SequenceContainsNoElementsError
-from reactivex.subject import Subject
+from reactivex.subject import BehaviorSubject, Subject
 
 from rxstream import TaskOutcome, TaskSnapshot, backoff, task_observable
 from rxstream import operators as rxs
@@ -128,6 +130,44 @@ class TestRetryWith:
         )
         assert kinds(seen)[0] == (9, "completed")
 
+    def test_retry_after_wins_on_a_503_too(self) -> None:
+        seen, _ = record(
+            [http_error(503, retry_after=9), completed()],
+            rxs.retry_with(backoff.constant(1), on=StreamApiException),
+            retry=None,
+        )
+        assert kinds(seen)[0] == (9, "completed")
+
+    def test_what_the_consumer_raises_is_not_retried(self) -> None:
+        time = VirtualTime()
+        client = FakeClient("running", scheduler=time)
+        errors: list[Exception] = []
+
+        def consumer(_: object) -> None:
+            raise LookupError
+
+        task_observable(client, TASK).pipe(
+            rxs.retry_with(backoff.constant(1), on=Exception)
+        ).subscribe(consumer, errors.append, scheduler=time)
+        time.start()
+        assert client.polls(TASK) == 1
+        assert [type(error) for error in errors] == [LookupError]
+
+    def test_a_pause_that_cannot_be_cancelled_any_more_starts_nothing(self) -> None:
+        class Late(VirtualTime):
+            def schedule_relative(self, duetime: Any, action: Any, state: Any = None) -> Any:
+                super().schedule_relative(duetime, action, state)
+                return reactivex.disposable.Disposable()
+
+        time = Late()
+        client = FakeClient(failed("no"), scheduler=time)
+        wait = task_observable(client, TASK, timeout=None).pipe(
+            rxs.retry_with(backoff.constant(1), on=StreamTaskException)
+        )
+        wait.subscribe(scheduler=time).dispose()
+        time.start()
+        assert client.polls(TASK) == 1
+
     def test_what_a_predicate_raises_ends_the_stream(self) -> None:
         def broken(_: Exception) -> bool:
             raise LookupError
@@ -155,6 +195,31 @@ def resolved(future: Any) -> Any:
     return future
 
 
+def fail_at_once(observer: Any, _: Any = None) -> Any:
+    observer.on_error(LookupError())
+    return reactivex.disposable.Disposable()
+
+
+BROKEN: Observable[Any] = Observable(fail_at_once)
+FUTURE: Any = concurrent.futures.Future
+
+
+class Consumer:
+    """Counts itself."""
+
+    alive = 0
+
+    def __init__(self, seen: list[Any]) -> None:
+        Consumer.alive += 1
+        self.seen = seen
+
+    def __del__(self) -> None:
+        Consumer.alive -= 1
+
+    def on_next(self, item: Any) -> None:
+        self.seen.append(item)
+
+
 class TestCancelOn:
     def test_an_observable_ends_the_wait(self) -> None:
         time = VirtualTime()
@@ -174,15 +239,58 @@ class TestCancelOn:
         assert seen[-1].kind == "completed"
 
     def test_an_observable_that_errors_ends_the_wait_with_its_error(self) -> None:
-        seen, _ = record("running", rxs.cancel_on(reactivex.throw(LookupError())), until=5)
-        assert isinstance(seen[-1].value, LookupError)
+        seen, client = record("running", rxs.cancel_on(BROKEN), until=5)
+        assert [type(emission.value) for emission in seen] == [LookupError]
+        assert client.polls(TASK) == 0
+
+    def test_the_source_is_disposed_before_the_error_is_sent(self) -> None:
+        time = VirtualTime()
+        client = FakeClient(hang(), scheduler=time)
+        in_flight: list[int] = []
+        for operator in (rxs.cancel_on(reactivex.timer(1)), rxs.deadline(1)):
+            task_observable(client, TASK).pipe(operator).subscribe(
+                on_error=lambda _: in_flight.append(client.in_flight), scheduler=time
+            )
+            time.start()
+        assert in_flight == [0, 0]
+
+    def test_a_waiting_task_that_somebody_else_cancels_is_no_signal(self) -> None:
+        async def main() -> None:
+            before = asyncio.all_tasks()
+            client = FakeAsyncClient(["running"] * 5 + [completed(7)])
+            wait = task_observable(client, TASK).pipe(rxs.cancel_on(asyncio.Event()))
+            waiting = asyncio.ensure_future(wait)
+            await asyncio.sleep(1.5)
+            for task in asyncio.all_tasks() - before - {waiting}:
+                task.cancel()
+            assert (await waiting).result == 7
+
+        run_virtual(main())
+
+    @pytest.mark.parametrize("kind", ["future", "thread future"])
+    def test_a_future_that_outlives_the_wait_holds_nothing_of_it(self, kind: str) -> None:
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            future: Any = loop.create_future() if kind == "future" else FUTURE()
+            seen: list[Any] = []
+            wait = task_observable(FakeAsyncClient("running"), TASK).pipe(rxs.cancel_on(future))
+            subscription = wait.subscribe(Consumer(seen).on_next)
+            await asyncio.sleep(0.5)
+            assert Consumer.alive == 1
+            subscription.dispose()
+            del subscription, wait
+            await asyncio.sleep(0.5)
+            gc.collect()
+            assert Consumer.alive == 0
+
+        run_virtual(main())
 
     @pytest.mark.parametrize(
         "signal",
         [
             fired_event(threading.Event()),
             resolved(concurrent.futures.Future()),
-            reactivex.just(1),
+            BehaviorSubject(1),
         ],
     )
     def test_a_signal_that_fired_before_ends_it_before_any_request(self, signal: Any) -> None:
@@ -191,8 +299,7 @@ class TestCancelOn:
         )
         assert [emission.kind for emission in seen] == ["error"]
         assert isinstance(seen[-1].value, TaskCancelledException)
-        if not isinstance(signal, Observable):
-            assert client.polls(TASK) == 0
+        assert client.polls(TASK) == 0
 
     @pytest.mark.parametrize("kind", ["event", "future", "task", "thread event", "thread future"])
     def test_events_and_futures_end_the_wait_without_being_polled(self, kind: str) -> None:
@@ -376,6 +483,22 @@ class TestSettle:
         outcome = self.outcome("running", ops.take(2))
         assert isinstance(outcome.error, TaskCancelledException)
         assert outcome.snapshot is not None
+
+    def test_what_the_consumer_raises_is_no_outcome(self) -> None:
+        time = VirtualTime()
+        client = FakeClient(failed("no"), scheduler=time)
+        outcomes: list[Any] = []
+        errors: list[Exception] = []
+
+        def consumer(outcome: Any) -> None:
+            outcomes.append(outcome)
+            raise LookupError
+
+        wait = task_observable(client, TASK).pipe(rxs.settle(TASK))
+        wait.subscribe(consumer, errors.append, scheduler=time)
+        time.start()
+        assert len(outcomes) == 1
+        assert [type(error) for error in errors] == [LookupError]
 
     @pytest.mark.parametrize("task_id", ["", None, 3])
     def test_it_is_checked(self, task_id: Any) -> None:

@@ -35,14 +35,15 @@ EMPTY = "in_flight=0, queued=0"
 class Blocking:
     """A sync client whose answers wait until they are released."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str = "completed") -> None:
+        self.status = status
         self.calls: list[str] = []
         self.release = threading.Event()
 
     def get_task(self, task_id: str) -> dict[str, Any]:
         self.calls.append(task_id)
         assert self.release.wait(PATIENCE)
-        return {"task_id": task_id, "status": "completed"}
+        return {"task_id": task_id, "status": self.status}
 
 
 def soon(condition: Callable[[], bool]) -> bool:
@@ -76,18 +77,20 @@ def test_a_timer_that_is_due_when_another_thread_disposes_does_not_poll() -> Non
 
 def test_an_answer_that_is_there_when_another_thread_disposes_is_dropped() -> None:
     async def main() -> None:
-        client, gate = Blocking(), Gate(1)
+        client, gate = Blocking("running"), Gate(1)
         seen = Recording(client)
         loop = asyncio.get_running_loop()
         async with assert_nothing_left():
-            observable = task_observable(client, TASK, gate=gate, scheduler=AsyncIOScheduler(loop))
+            observable = task_observable(
+                client, TASK, poll_interval=0, gate=gate, scheduler=AsyncIOScheduler(loop)
+            )
             wait = seen.observe(observable, loop.time)
             client.release.set()
             assert soon(lambda: EMPTY in repr(gate)), "answered, but the loop has not heard of it"
             wait.dispose()
             await asyncio.sleep(0.01)
         assert not seen.emitted
-        assert not seen.completed
+        assert client.calls == [TASK], "it does not come back to life"
 
     asyncio.run(main())
 
@@ -264,3 +267,28 @@ def test_the_place_is_given_back_before_the_consumer_is_called() -> None:
         lambda _: full.append(repr(gate))
     )
     assert EMPTY in full[0]
+
+
+def test_a_request_disposed_from_another_thread_is_cancelled_on_its_loop() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_debug(True)  # refuses what is not thread-safe
+        client = FakeAsyncClient(hang())
+        async with assert_nothing_left():
+            wait = task_observable(client, TASK).subscribe()
+            await asyncio.sleep(1)
+            failures: list[BaseException] = []
+
+            def elsewhere() -> None:
+                try:
+                    wait.dispose()
+                except RuntimeError as error:
+                    failures.append(error)
+
+            in_a_thread(elsewhere)
+            assert not failures
+            assert client.in_flight == 1
+            await asyncio.sleep(0.01)
+            assert client.in_flight == 0
+
+    run_virtual(main())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rxstream import backoff
+from rxstream import backoff, task_observable
 from rxstream.errors import (
     InvalidResponseException,
     StreamApiException,
@@ -17,6 +17,8 @@ from rxstream.errors import (
     TaskTimeoutException,
 )
 from rxstream.testing import (
+    FakeClient,
+    VirtualTime,
     completed,
     delayed,
     garbage,
@@ -25,7 +27,7 @@ from rxstream.testing import (
     redirect,
     reset,
 )
-from tests.support import TASK, Drive
+from tests.support import TASK, Drive, Recording, seconds_of
 
 EVERY_SECOND = backoff.constant(1.0)
 TRANSIENT = [
@@ -180,3 +182,62 @@ def test_a_broken_retry_schedule_is_the_users_error(drive: Drive) -> None:
     seen = drive(reset(), retry=lambda: iter([float("nan")]))
     assert isinstance(seen.error, ValueError)
     assert "retry" in str(seen.error)
+
+
+@pytest.mark.parametrize("status_code", [429, 503])
+def test_retry_after_wins_over_a_longer_schedule_too(drive: Drive, status_code: int) -> None:
+    fault = http_error(status_code, retry_after=2)
+    seen = drive([fault, completed()], retry=backoff.constant(9.0))
+    assert seen.polled_at == [0, 2]
+
+
+def test_no_last_poll_is_made_before_the_time_that_the_server_named(drive: Drive) -> None:
+    seen = drive(http_error(503, retry_after=12), timeout=10.0, retry=EVERY_SECOND)
+    assert isinstance(seen.error, TaskTimeoutException)
+    assert seen.polled_at == [0]
+
+
+def test_a_pause_that_the_server_named_counts_as_a_retry(drive: Drive) -> None:
+    seen = drive(http_error(429, retry_after=3), retry=EVERY_SECOND.limited(2))
+    assert isinstance(seen.error, StreamRateLimitException)
+    assert seen.polled_at == [0, 3, 6]
+
+
+def test_the_note_counts_from_the_last_good_answer(drive: Drive) -> None:
+    seen = drive([reset(), "running", reset()], retry=EVERY_SECOND.limited(2))
+    assert isinstance(seen.error, StreamTransportException)
+    assert seen.error.__notes__ == ["rxstream gave up after 3 failed polls in a row"]
+
+
+def test_the_error_that_ends_the_wait_is_no_warning(
+    drive: Drive, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = drive(reset(), retry=EVERY_SECOND.limited(2))
+    assert isinstance(seen.error, StreamTransportException)
+    assert len(caplog.records) == 2
+    caplog.clear()
+    assert drive(http_error(404), retry=EVERY_SECOND).error is not None
+    assert not caplog.records
+
+
+def test_the_schedule_of_one_subscription_is_not_that_of_another() -> None:
+    time = VirtualTime()
+    client = FakeClient(reset(), scheduler=time)
+    observable = task_observable(
+        client, TASK, scheduler=time, retry=backoff.exponential(1.0).limited(2)
+    )
+    first, second = Recording(client), Recording(client)
+    first.observe(observable, seconds_of(time))
+    time.advance_by(1.5)
+    second.observe(observable, seconds_of(time))
+    time.start()
+    assert first.ended_at == second.ended_at == 3
+
+
+def test_reset_wins_over_a_longer_schedule_too(
+    drive: Drive, caplog: pytest.LogCaptureFixture
+) -> None:
+    limited = rate_limited(http_error(429), 60, 0, 5)
+    seen = drive([limited, completed()], retry=backoff.constant(20.0))
+    assert 5 <= seen.polled_at[1] <= 6
+    assert 5 <= caplog.records[0].__dict__["delay"] <= 6

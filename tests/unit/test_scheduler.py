@@ -43,6 +43,15 @@ QUICK = 0.001
 TURNS = ["running", "running", completed(7)]
 
 
+def retire(home: Any) -> None:
+    """Dispose an EventLoopScheduler; it may miss that, so wake its thread until it has gone."""
+    home.dispose()
+    while home._thread is not None and home._thread.is_alive():
+        with home._condition:
+            home._condition.notify_all()
+        home._thread.join(QUICK)
+
+
 class Noting:
     """A sync client that notes the threads it is called on."""
 
@@ -173,7 +182,7 @@ def test_a_scheduler_with_a_thread_of_its_own_is_where_emissions_arrive() -> Non
     assert done.wait(5)
     assert len(heard) == 3
     assert not [name for name in heard if "rxstream" in name]
-    home.dispose()
+    retire(home)
 
 
 def test_a_sync_client_on_a_loop_is_paced_by_the_loops_timers() -> None:
@@ -211,7 +220,7 @@ def test_an_async_client_may_take_its_time_from_another_threads_scheduler() -> N
         wait.dispose()
         await asyncio.sleep(0.01)
         assert client.in_flight == 0
-        home.dispose()
+        retire(home)
 
     asyncio.run(main())
 

@@ -1,0 +1,118 @@
+"""What the gate learns from several answers: which of them counts, and for how long."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from rxstream import Gate
+from rxstream.testing import (
+    FakeClient,
+    VirtualTime,
+    completed,
+    delayed,
+    http_error,
+    rate_limited,
+    status,
+)
+from tests.unit.test_gate import start
+
+RUNNING = status("running")
+
+
+def test_a_pace_that_no_clock_can_express_is_kept_all_the_same() -> None:
+    time = VirtualTime(max_actions=1_000)
+    client = FakeClient(rate_limited(status("running"), 60, 3, 10), scheduler=time)
+    start(client, time, ["a"], poll_interval=0.1, timeout=None)
+    time.start(until=9)
+    gaps = [later.at - earlier.at for earlier, later in pairwise(client.requests)]
+    assert len(gaps) >= 2
+    assert all(gap == pytest.approx(3.5, abs=0.2) for gap in gaps[1:])
+
+
+def test_the_pace_is_carried_over_to_another_timeline() -> None:
+    early, late = VirtualTime(), VirtualTime()
+    late.start(until=1_000)
+    gate = Gate(5)
+    low = FakeClient(rate_limited(status("running"), 60, 10, 20), scheduler=early)
+    start(low, early, ["a"], gate=gate, poll_interval=100.0, timeout=None)
+    client = FakeClient("running", scheduler=late)
+    start(client, late, ["b"], gate=gate, poll_interval=0.1, timeout=None)
+    late.start(until=1_010)
+    assert client.polls("b") == pytest.approx(6, abs=1)
+
+
+def test_a_503_that_names_a_time_holds_up_nobody_else() -> None:
+    time = VirtualTime()
+    client = FakeClient({"a": http_error(503, retry_after=20), "b": "running"}, scheduler=time)
+    start(client, time, ["a", "b"])
+    time.start(until=10)
+    assert client.polls("a") == 1
+    assert client.polls("b") == 11
+
+
+def test_the_window_of_an_error_answer_counts_too() -> None:
+    time = VirtualTime()
+    used_up = rate_limited(http_error(404), 60, 0, 15)
+    client = FakeClient({"a": used_up, "b": "running"}, scheduler=time)
+    start(client, time, ["a", "b"])
+    time.start(until=14)
+    assert client.polls("b") == 0
+    time.start(until=17)
+    assert client.polls("b") > 0
+
+
+def closed_till(first: Any, second: Any, *, width: int = 5) -> float:
+    """When a third wait may poll, after two answers that came a second apart."""
+    time = VirtualTime()
+    client = FakeClient(
+        {"a": delayed(first, 1.0), "b": delayed(second, 2.0), "c": completed()}, scheduler=time
+    )
+    start(client, time, ["a", "b"], gate=(gate := Gate(width)), poll_interval=500.0, retry=None)
+    time.start(until=2.5)
+    start(client, time, ["c"], gate=gate, timeout=None)
+    time.start()
+    return next(request.at for request in client.requests if request.task_id == "c")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "till"),
+    [
+        (http_error(429, retry_after=30), http_error(429, retry_after=5), 31),
+        (http_error(429, retry_after=30), RUNNING, 31),
+        (http_error(429, retry_after=30), rate_limited(RUNNING, 60, 60, 50), 31),
+        (http_error(429, retry_after=30), rate_limited(RUNNING, 60, 0, 5), 31),
+        (http_error(429, retry_after=5), http_error(429, retry_after=30), 32),
+        (rate_limited(RUNNING, 60, 0, 30), rate_limited(RUNNING, 60, 0, 5), 31),
+        (rate_limited(http_error(429, retry_after=5), 60, 0, 30), RUNNING, 6),
+    ],
+)
+def test_a_later_answer_never_opens_what_an_earlier_one_has_closed(
+    first: Any, second: Any, till: float
+) -> None:
+    assert closed_till(first, second) == pytest.approx(till, abs=1.01)
+
+
+def test_polls_in_flight_count_against_the_window() -> None:
+    time = VirtualTime()
+    low = rate_limited(RUNNING, 60, 2, 20)
+    client = FakeClient({"a": low, "b": delayed(RUNNING, 50.0), "c": completed()}, scheduler=time)
+    start(client, time, ["b", "b", "a", "c"], poll_interval=100.0, timeout=None)
+    time.start(until=15)
+    assert client.polls("c") == 0, "the two requests that were left are in flight"
+    time.start(until=25)
+    assert client.polls("c") == 1
+
+
+@pytest.mark.parametrize(
+    "new", [rate_limited(RUNNING, 60, 59, 100), rate_limited(RUNNING, 60, 0, 5)]
+)
+def test_what_is_known_of_a_new_window_ends_the_pacing_of_the_old(new: Any) -> None:
+    time = VirtualTime()
+    answers = [rate_limited(RUNNING, 60, 10, 100), new, RUNNING]
+    client = FakeClient({"a": answers, "b": "running"}, scheduler=time)
+    start(client, time, ["a"], poll_interval=1.0, timeout=None)
+    time.start(until=13)
+    assert [request.at for request in client.requests] == pytest.approx([0, 1, 11, 12, 13])
