@@ -58,14 +58,14 @@ class Gate:
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
         self._lock = threading.Lock()
-        self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self._queue: OrderedDict[Waiter, Clock] = OrderedDict()
         self._in_flight = 0
         self._draining = False
         self._clock: Clock = TIMER_THREAD
         self._closed_until = _NEVER
         self._spacing = 0.0
         self._spaced_until = _NEVER
-        self._alarm: tuple[Clock, Any] | None = None
+        self._alarm: tuple[Waiter, Clock, Any] | None = None
 
     def __repr__(self) -> str:
         """Show the width and how full it is."""
@@ -82,7 +82,7 @@ class Gate:
                 self._in_flight += 1
             else:
                 self._adopt(clock)
-                self._queue[waiter] = None
+                self._queue[waiter] = clock
         if at_once:
             waiter.admitted()
         else:
@@ -94,6 +94,9 @@ class Gate:
             self._queue.pop(waiter, None)
             if not self._queue:
                 self._disarm()
+            elif self._alarm is not None and self._alarm[0] not in self._queue:
+                # It may have been set on the loop of the one that goes, and end with it.
+                self._arm(self._closed_until - self._clock.now())
 
     def leave(
         self, clock: Clock, rate_limit: RateLimitInfo | None = None, closed_for: float = 0.0
@@ -181,14 +184,21 @@ class Gate:
 
     def _arm(self, pause: float) -> None:
         self._disarm()
-        clock = self._clock
-        self._alarm = clock, clock.call_later(pause, self._drain)
+        for waiter, clock in self._queue.items():
+            # Not on a loop that was closed while somebody waited on it.
+            if clock.run(_nothing):
+                self._alarm = waiter, clock, clock.call_later(max(pause, 0.0), self._drain)
+                return
 
     def _disarm(self) -> None:
         if self._alarm is not None:
-            clock, timer = self._alarm
+            _, clock, timer = self._alarm
             self._alarm = None
             clock.cancel(timer)
+
+
+def _nothing() -> None:
+    pass
 
 
 _gates: dict[int, tuple[weakref.ref[object], Gate]] = {}

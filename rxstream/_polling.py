@@ -213,21 +213,14 @@ class Polling(abc.DisposableBase):
         """Wait for the next poll: by the cadence, or after an error by the back-off."""
         if self._state is _State.DONE:
             return
-        left = self._deadline - self._clock.now()
-        delay: float | None
         try:
-            if error is None:
-                delay = self._pauses.after_answer(left, self._round_trip)
-            else:
-                delay = self._pauses.after_error(error, left, self._round_trip)
+            delay = self._delay_after(error)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             self._end(fault)
             return
-        if error is not None:
-            if delay is None:
-                self._end(error)
-                return
-            log_retry(self._plan.task_id, self._polls, delay, error)
+        if delay is None:
+            self._end(error)
+            return
         with self._lock:
             if self._state is not _State.EMITTING:
                 return
@@ -236,10 +229,19 @@ class Polling(abc.DisposableBase):
                 delay = 0.0
             self._woken = False
             expired = self._expired
-            if not expired and delay is not None and delay < math.inf:
+            if not expired and delay < math.inf:
                 self._timer = self._clock.call_later(delay, self._poll)
         if expired:
             self._expire()
+
+    def _delay_after(self, error: BaseException | None) -> float | None:
+        left = self._deadline - self._clock.now()
+        if error is None:
+            return self._pauses.after_answer(left, self._round_trip)
+        delay = self._pauses.after_error(error, left, self._round_trip)
+        if delay is not None and delay < left:
+            log_retry(self._plan.task_id, self._polls, delay, error)
+        return delay
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
         if not self._stop(expiring=expiring):

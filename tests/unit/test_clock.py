@@ -154,7 +154,7 @@ def test_a_loops_timers_may_be_set_and_cancelled_from_another_thread() -> None:
         def elsewhere() -> None:
             timers.append(clock.call_later(1.0, fire("kept")))
             timers.append(clock.call_later(1.0, fire("cancelled later")))
-            clock.cancel(clock.call_later(1.0, fire("cancelled at once")))
+            timers.append(clock.call_later(1.0, fire("cancelled at once")))
 
         def in_a_thread(call: Any) -> None:
             thread = threading.Thread(target=call)
@@ -162,8 +162,11 @@ def test_a_loops_timers_may_be_set_and_cancelled_from_another_thread() -> None:
             thread.join()
 
         in_a_thread(elsewhere)
+        clock.cancel(timers[2])  # before the loop could set it
         loop.jump(0.25)  # the loop was busy; it counts from when it was asked
         await asyncio.sleep(0.25)
+        scheduled: Any = vars(loop)["_scheduled"]
+        assert len(scheduled) == 2, "what was cancelled at once was never set"
         in_a_thread(lambda: clock.cancel(timers[1]))
         await asyncio.sleep(5)
         assert fired == [("kept", 1.0)]
@@ -225,3 +228,13 @@ def test_the_pool_is_a_little_wider_than_the_gate_and_no_more() -> None:
         go.set()
         for _ in range(100):
             assert done.acquire(timeout=PATIENCE)
+
+
+def test_a_job_never_waits_behind_another_while_there_may_be_more_threads() -> None:
+    workers, meet = Workers(maximum=3, linger=0.2), threading.Barrier(3)
+    with assert_nothing_left():
+        workers.submit(lambda: None)
+        threading.Event().wait(0.05)  # one thread is idle now
+        workers.submit(lambda: meet.wait(PATIENCE))
+        workers.submit(lambda: meet.wait(PATIENCE))
+        meet.wait(PATIENCE)

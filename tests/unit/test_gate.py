@@ -228,3 +228,41 @@ def test_a_failing_task_gives_its_place_back() -> None:
     assert start(client, time, ["good"], gate=gate)["good"].statuses == ["running"]
     time.start()
     assert "in_flight=0, queued=0" in repr(gate)
+
+
+def test_a_newcomer_does_not_overtake_those_who_queue() -> None:
+    time = VirtualTime()
+    slow = delayed(completed(), 1.0)
+    client = FakeClient(
+        {"a": slow, "b": slow, "c": completed(), "d": completed(), "e": completed()},
+        scheduler=time,
+    )
+    gate = Gate(2)
+    start(client, time, ["a", "b"], gate=gate)
+    task_observable(client, "c", scheduler=time, gate=gate).subscribe(
+        lambda _: start(client, time, ["e"], gate=gate)
+    )
+    start(client, time, ["d"], gate=gate)
+    time.start()
+    assert [request.task_id for request in client.requests] == ["a", "b", "c", "d", "e"]
+
+
+def test_those_who_queue_behind_a_consumer_that_raises_are_polled() -> None:
+    time = VirtualTime()
+    client = FakeClient(
+        {"slow": delayed(completed(), 1.0), "bad": completed(), "good": completed()},
+        scheduler=time,
+    )
+    gate = Gate(1)
+
+    def broken(_: object) -> None:
+        raise LookupError
+
+    start(client, time, ["slow"], gate=gate)
+    task_observable(client, "bad", scheduler=time, gate=gate).subscribe(broken)
+    good = start(client, time, ["good"], gate=gate)["good"]
+    with pytest.raises(LookupError):
+        time.start()
+    time.start()
+    assert good.completed
+    assert good.ended_at == pytest.approx(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+from datetime import timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from reactivex.disposable import SerialDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from rxstream import Gate, task_observable
+from rxstream.errors import StreamRateLimitException
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -292,3 +294,35 @@ def test_a_request_disposed_from_another_thread_is_cancelled_on_its_loop() -> No
             assert client.in_flight == 0
 
     run_virtual(main())
+
+
+def test_a_gate_that_a_finished_loop_has_waited_at_opens_for_the_others() -> None:
+    class Limited:
+        calls = 0
+
+        def get_task(self, task_id: str) -> dict[str, Any]:
+            self.calls += 1
+            if self.calls == 1:
+                raise StreamRateLimitException(
+                    status_code=429, retry_after=timedelta(milliseconds=200)
+                )
+            return {"task_id": task_id, "status": "completed"}
+
+    gate, client = Gate(5), Limited()
+    ended = [threading.Event(), threading.Event()]
+
+    async def passing_by(*, dispose: bool) -> None:
+        wait = task_observable(FakeAsyncClient("running"), "other", gate=gate).subscribe()
+        await asyncio.sleep(0.01)
+        if dispose:
+            wait.dispose()
+
+    with assert_nothing_left():
+        task_observable(client, "first", gate=gate).subscribe(on_completed=ended[0].set)
+        assert soon(lambda: client.calls == 1 and EMPTY in repr(gate))
+        task_observable(client, "second", gate=gate).subscribe(on_completed=ended[1].set)
+        asyncio.run(passing_by(dispose=True))
+        asyncio.run(passing_by(dispose=False))
+        assert ended[0].wait(PATIENCE)
+        assert ended[1].wait(PATIENCE)
+        assert soon(lambda: EMPTY in repr(gate))

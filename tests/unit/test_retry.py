@@ -241,3 +241,12 @@ def test_reset_wins_over_a_longer_schedule_too(
     seen = drive([limited, completed()], retry=backoff.constant(20.0))
     assert 5 <= seen.polled_at[1] <= 6
     assert 5 <= caplog.records[0].__dict__["delay"] <= 6
+
+
+@pytest.mark.parametrize("fault", [http_error(503), http_error(429, retry_after=60)])
+def test_no_retry_is_announced_that_the_deadline_does_not_leave_time_for(
+    drive: Drive, fault: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = drive(["running", fault], timeout=2.0, retry=backoff.constant(1.0).limited(9))
+    assert isinstance(seen.error, TaskTimeoutException)
+    assert len(caplog.records) == len(seen.client.requests) - 2
