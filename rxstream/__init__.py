@@ -2,6 +2,7 @@
 
 from . import backoff, errors, operators
 from ._async_iterable import to_async_iterable
+from ._batch import tasks_observable
 from ._gate import Gate
 from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
@@ -10,6 +11,7 @@ from .client import AsyncStreamClient, StreamClient
 
 __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "task_observable",
+    "tasks_observable",
     "to_async_iterable",
     "wait_for_task",
     "wait_for_task_async",

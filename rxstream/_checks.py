@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-__all__ = ["checked_schedule", "optional", "seconds", "text", "to_mapping", "whole"]
+__all__ = ["checked_schedule", "function", "optional", "seconds", "text", "to_mapping", "whole"]
 
 
 def seconds(value: object, name: str) -> float:
@@ -91,6 +91,17 @@ def checked_schedule(value: object, name: str, hint: str = "") -> Callable[[], I
         )
         raise TypeError(msg)
     return cast("Callable[[], Iterator[float]]", value)
+
+
+def function(value: object, name: str) -> None:
+    """Check that a value can be called.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if not callable(value):
+        msg = f"{name} must be a function, not {type(value).__name__}"
+        raise TypeError(msg)
 
 
 def to_mapping(value: object) -> Mapping[str, Any] | None:

@@ -23,9 +23,9 @@ from .backoff import DEFAULT_RETRY, Delays, Duration, constant
 if TYPE_CHECKING:
     from ._snapshot import TaskSnapshot
 
-_NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
+NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
 
-__all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
+__all__ = ["NOTHING_TO_WAIT_FOR", "task_observable", "wait_for_task", "wait_for_task_async"]
 
 
 def task_observable(
@@ -82,7 +82,7 @@ def task_observable(
     """
     colour = is_async(client)
     plan = Plan(
-        task_id=text(task_id, "task_id", _NOTHING_TO_WAIT_FOR),
+        task_id=text(task_id, "task_id", NOTHING_TO_WAIT_FOR),
         cadence=_cadence(poll_interval),
         timeout=None if timeout is None else seconds(timeout, "timeout"),
         retry=None if retry is None else checked_schedule(retry, "retry", ", or None"),

@@ -9,6 +9,7 @@
 from ._cancel_on import cancel_on
 from ._deadline import deadline
 from ._distinct_status import distinct_status
+from ._fan_in import fan_in
 from ._log_to import log_to
 from ._result import result
 from ._retry_with import retry_with
@@ -18,6 +19,7 @@ __all__ = [
     "cancel_on",
     "deadline",
     "distinct_status",
+    "fan_in",
     "log_to",
     "result",
     "retry_with",

@@ -112,6 +112,20 @@ def _result() -> Rows:
     }
 
 
+def _fan_in() -> Rows:
+    def waits(number: int) -> Observable[int]:
+        return rx.timer(float(number)).pipe(ops.map(lambda _: number))
+
+    time = VirtualTime()
+    source = rx.timer(0.0, 0.5).pipe(ops.take(4), ops.map(lambda n: (4, 1, 1, 1)[n]))
+    return {
+        "source: how many seconds each is going to take": VirtualTime().record(source),
+        "fan_in(project, max_concurrent=2)": time.record(
+            source.pipe(rxs.fan_in(waits, max_concurrent=2))
+        ),
+    }
+
+
 def _settle() -> Rows:
     return {
         "task_observable(client, task_id)": _recorded(_BADLY),
@@ -139,6 +153,7 @@ DIAGRAMS: Final[dict[str, Callable[[], Rows]]] = {
     "result": _result,
     "retry_with": _retry_with,
     "settle": _settle,
+    "fan_in": _fan_in,
 }
 
 
@@ -155,5 +170,7 @@ def _label(item: Any) -> str:
             return initial(item)
         case dict():
             return "{}"
+        case int():
+            return str(item)
         case _:
             return "ok" if item.ok else "err"

@@ -6,7 +6,7 @@ A comment that switches an error off expects that error: both checkers complain 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, assert_type
@@ -24,6 +24,7 @@ from rxstream import (
     backoff,
     errors,
     task_observable,
+    tasks_observable,
     to_async_iterable,
     wait_for_task,
     wait_for_task_async,
@@ -131,6 +132,14 @@ def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) ->
     rxs.cancel_on(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     rxs.settle(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     numbers.pipe(rxs.settle("id"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[str]) -> None:
+    assert_type(tasks_observable(client, ["a", None]), Observable[TaskOutcome])
+    assert_type(tasks_observable(client, ids, max_concurrent=5), Observable[TaskOutcome])
+    assert_type(tasks_observable(client, pushed), Observable[TaskOutcome])
+    assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
+    tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_kit() -> None:

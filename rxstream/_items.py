@@ -1,0 +1,177 @@
+"""Where a fan-in's items come from: an iterable, an async iterable, or an observable."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import SingleAssignmentDisposable
+
+from ._clock import LoopClock, running_loop
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Iterator
+
+    from reactivex import abc
+
+    from ._fan_in import Items, Sink
+
+__all__ = ["Pushed", "check_items", "items_of"]
+
+T = TypeVar("T")
+
+
+def check_items(source: object, name: str) -> None:
+    """Check that something can be asked for items.
+
+    Raises:
+        TypeError: It cannot, or it is a single string.
+    """
+    if isinstance(source, str | bytes) or not isinstance(
+        source, Observable | Iterable | AsyncIterable
+    ):
+        msg = (
+            f"{name} must be an iterable, an async iterable or an Observable, "
+            f"not {type(source).__name__}"
+        )
+        raise TypeError(msg)
+
+
+def items_of(
+    source: Observable[Any] | AsyncIterable[Any] | Iterable[Any],
+    scheduler: abc.SchedulerBase | None,
+) -> Items[Any]:
+    """Choose how a source is asked; each subscription asks for itself.
+
+    Raises:
+        RuntimeError: It is an async iterable, and no loop runs in this thread.
+    """
+    if isinstance(source, Observable):
+        return Pushed(source, scheduler)
+    if isinstance(source, AsyncIterable):
+        loop = running_loop()
+        if loop is None:
+            msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
+            raise RuntimeError(msg)
+        return _Awaited(aiter(source), loop)
+    return _Pulled(iter(source))
+
+
+class _Pulled(Generic[T]):
+    """An iterator, asked where there is room."""
+
+    def __init__(self, iterator: Iterator[T]) -> None:
+        self._iterator = iterator
+
+    def ask(self, sink: Sink[T]) -> None:
+        try:
+            item = next(self._iterator)
+        except StopIteration:
+            end: Exception | None = None
+        except Exception as error:  # noqa: BLE001 -- a user's iterator may raise anything
+            end = error
+        else:
+            sink.item(item)
+            return
+        sink.end(end)
+
+    def dispose(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        # A generator that is running, because it is what disposes, closes itself.
+        if close is not None and not getattr(self._iterator, "gi_running", False):
+            close()
+
+
+class _Awaited(Generic[T]):
+    """An async iterator, awaited in a task of the loop."""
+
+    def __init__(self, iterator: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> None:
+        self._iterator = iterator
+        self._clock = LoopClock(loop)
+        self._task: asyncio.Task[Any] | None = None
+
+    def ask(self, sink: Sink[T]) -> None:
+        self._clock.run(lambda: self._ask(sink))
+
+    def _ask(self, sink: Sink[T]) -> None:
+        def answered(task: asyncio.Task[T]) -> None:
+            self._task = None
+            if task.cancelled():
+                return
+            error = task.exception()
+            if error is None:
+                sink.item(task.result())
+            elif isinstance(error, StopAsyncIteration):
+                sink.end(None)
+            elif isinstance(error, Exception):
+                sink.end(error)
+
+        self._task = self._clock.loop.create_task(self._next())
+        self._task.add_done_callback(answered)
+
+    async def _next(self) -> T:
+        return await anext(self._iterator)
+
+    def dispose(self) -> None:
+        self._clock.run(self._dispose)
+
+    def _dispose(self) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if self._task is not None:
+            # Its own cancellation closes an async generator that is waiting.
+            self._task.cancel()
+        elif close is not None:
+            self._task = self._clock.loop.create_task(close())
+
+
+class Pushed(Generic[T]):
+    """An observable cannot be asked; what comes too early waits in a queue."""
+
+    def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
+        self._observable = observable
+        self._scheduler = scheduler
+        self._subscription: SingleAssignmentDisposable | None = None
+        self._lock = threading.Lock()
+        self._queue: deque[T] = deque()
+        self._sink: Sink[T] | None = None
+        self._end: tuple[Exception | None] | None = None
+
+    def ask(self, sink: Sink[T]) -> None:
+        with self._lock:
+            self._sink = sink
+        if self._subscription is None:
+            self._subscription = SingleAssignmentDisposable()
+            self._subscription.disposable = self._observable.subscribe(
+                self._next, self._ended, self._ended, scheduler=self._scheduler
+            )
+        self._answer()
+
+    def _next(self, item: T) -> None:
+        with self._lock:
+            self._queue.append(item)
+        self._answer()
+
+    def _ended(self, error: Exception | None = None) -> None:
+        with self._lock:
+            self._end = (error,)
+        self._answer()
+
+    def _answer(self) -> None:
+        with self._lock:
+            sink = self._sink
+            if sink is None or not (self._queue or self._end):
+                return
+            self._sink = None
+            item = [self._queue.popleft()] if self._queue else None
+        if item is not None:
+            sink.item(item[0])
+        elif self._end is not None:
+            sink.end(*self._end)
+
+    def dispose(self) -> None:
+        if self._subscription is not None:
+            self._subscription.dispose()

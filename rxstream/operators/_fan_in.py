@@ -1,0 +1,70 @@
+"""`fan_in`: many observables as one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+from reactivex import Observable
+
+from .._checks import function, whole
+from .._fan_in import FanIn
+from .._items import Pushed
+from .._schedulers import operator_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+__all__ = ["fan_in"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def fan_in(
+    project: Callable[[T], Observable[R]], max_concurrent: int | None = None
+) -> Callable[[Observable[T]], Observable[R]]:
+    """Map each item to an observable and merge them, so many at once and no more.
+
+    ::
+
+        source                ─1──2──3──────|
+        project               ─a──────a|  for each
+        fan_in(project, 2)    ─a──a───a─a─a────a|
+
+    An item waits until there is room, and only then is `project` called and its observable
+    subscribed to. What an item costs does not depend on how many there are. An error, of the source
+    or of an inner observable, ends everything at once; `settle` makes ends into values where one
+    failure must not end the others.
+
+    Args:
+        project: Gives the observable of an item.
+        max_concurrent: How many inner observables at once, 1 or more; None: as many as come.
+
+    Raises:
+        TypeError: `project` cannot be called, or `max_concurrent` is no whole number.
+        ValueError: `max_concurrent` is less than 1.
+    """
+    function(project, "project")
+    limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
+
+    def operator(source: Observable[T]) -> Observable[R]:
+        def subscribe(
+            observer: abc.ObserverBase[R], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            merged = FanIn(
+                observer,
+                Pushed(source, scheduler),
+                project,
+                limit,
+                operator_clock(scheduler),
+                scheduler,
+            )
+            merged.fill()
+            return merged
+
+        return Observable(subscribe)
+
+    return operator
