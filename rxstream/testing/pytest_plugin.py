@@ -1,0 +1,99 @@
+"""Fixtures for pytest, which finds them by itself where this package is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .. import testing
+from ._fake import FakeAsyncClient, FakeClient
+from ._left import assert_nothing_left
+from ._virtual import VirtualTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "fake_async_client",
+    "fake_client",
+    "nothing_left",
+    "stream_env",
+    "task_server",
+    "virtual_time",
+]
+
+
+@pytest.fixture
+def task_server() -> Iterator[testing.TaskServer]:
+    """A running `TaskServer` whose tasks are pending for 0.02 s and running for 0.03 s.
+
+    Without starlette and uvicorn the test is skipped, and the reason says what to install.
+    """
+    try:
+        server_type = testing.TaskServer
+    except ImportError as missing:
+        pytest.skip(str(missing))
+    with server_type(pending=0.02, running=0.03) as server:
+        yield server
+
+
+@pytest.fixture
+def stream_env(
+    task_server: testing.TaskServer, monkeypatch: pytest.MonkeyPatch
+) -> testing.TaskServer:
+    """Point `STREAM_API_KEY`, `STREAM_API_SECRET` and `STREAM_BASE_URL` at `task_server`.
+
+    Clients that are made without arguments then talk to it. Gives the server.
+    """
+    monkeypatch.setenv("STREAM_API_KEY", task_server.api_key)
+    monkeypatch.setenv("STREAM_API_SECRET", task_server.api_secret)
+    monkeypatch.setenv("STREAM_BASE_URL", task_server.url)
+    return task_server
+
+
+@pytest.fixture
+def virtual_time() -> VirtualTime:
+    """A `VirtualTime` at second 0."""
+    return VirtualTime()
+
+
+@pytest.fixture
+def fake_client(virtual_time: VirtualTime) -> Iterator[Callable[..., FakeClient]]:
+    """A function that makes a `FakeClient` from a script, in the test's `virtual_time`.
+
+    It takes the keywords of `FakeClient`; `scheduler=None` is real time. The clients are closed
+    after the test.
+    """
+    made: list[FakeClient] = []
+
+    def make(script: Any, **keywords: Any) -> FakeClient:
+        keywords.setdefault("scheduler", virtual_time)
+        client = FakeClient(script, **keywords)
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def fake_async_client() -> Callable[..., FakeAsyncClient]:
+    """A function that makes a `FakeAsyncClient` from a script, in the time of the running loop.
+
+    That is real time, or the virtual time of `run_virtual`. It takes the keywords of
+    `FakeAsyncClient`; `scheduler=virtual_time` puts it under that.
+    """
+    return FakeAsyncClient
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Fail where the test leaves a thread, a timer, an asyncio task or a socket behind.
+
+    Fixtures that are named before it in the test's arguments are none of its business; those after
+    it must clean up too.
+    """
+    with assert_nothing_left():
+        yield
