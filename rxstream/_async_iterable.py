@@ -42,7 +42,7 @@ def to_async_iterable(
     Cold: each `async for` subscribes for itself, when it asks for its first item, with the running
     loop as scheduler. The source may emit on any thread. An error is raised after the items before
     it. Leaving the loop in whatever way (break, return, an exception, cancellation) disposes the
-    subscription at once.
+    subscription, within one turn of the event loop.
 
     That rests on nobody else holding the iterator. If you keep it, close it::
 
@@ -131,7 +131,7 @@ class AsyncItemsIterator(AsyncIterator[_T]):
         self._feed.close()
 
     def __del__(self) -> None:
-        self._feed.close()
+        self._feed.abandon()
 
 
 class _Feed(Generic[_T]):
@@ -186,6 +186,14 @@ class _Feed(Generic[_T]):
             self._items.clear()
         self._wake()
         self._dispose()
+
+    def abandon(self) -> None:
+        """The same from a finaliser, which may run in the middle of anything: never in place."""
+        with self._lock:
+            self._ended = True
+            self._items.clear()
+        if self._clock is not None and not self._clock.post(self._subscription.dispose):
+            self._subscription.dispose()
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         self._clock = LoopClock(loop)

@@ -101,6 +101,10 @@ class LoopClock:
         if running_loop() is self.loop:
             callback()
             return True
+        return self.post(callback)
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Call in the loop's next turn, never in place; false as for `run`."""
         try:
             self.loop.call_soon_threadsafe(callback)
         except RuntimeError:

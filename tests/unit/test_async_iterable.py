@@ -233,11 +233,12 @@ async def by_a_cycle_that_is_collected(source: Source) -> None:
         by_a_cycle_that_is_collected,
     ],
 )
-def test_leaving_disposes_at_once(leave: Callable[[Source], Awaitable[None]]) -> None:
+def test_leaving_disposes_within_a_turn_of_the_loop(leave: Callable[[Source], Awaitable[None]]) -> None:
     async def main() -> None:
         source = Source()
         asyncio.get_running_loop().call_later(1, source.push, 1, 2)
         await leave(source)
+        await asyncio.sleep(0)
         assert source.disposed == 1
         assert len(source.observers) == 1
         source.push(3)
