@@ -8,14 +8,16 @@ import socket
 import ssl
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ._checks import to_mapping
+from ._snapshot import failure_of
 from ._wire import ENVELOPE, api_exception
 from .errors import (
     InvalidResponseException,
     StreamApiException,
     StreamException,
+    StreamTaskException,
     StreamTransportException,
     TransportErrorType,
 )
@@ -23,7 +25,9 @@ from .errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["is_transient", "translated", "transport_error"]
+    from ._snapshot import TaskSnapshot
+
+__all__ = ["is_transient", "task_exception", "translated", "transport_error"]
 
 _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
@@ -33,6 +37,12 @@ _TRANSPORT_TYPES: Final = frozenset(
 _SDKS: Final = frozenset({"dataclasses_json", "getstream", "stream_chat"})
 # The HTTP libraries beneath the clients that are met in the wild.
 _HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
+
+
+def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
+    """The exception of a task that failed."""
+    fields: dict[str, Any] = failure_of(snapshot)
+    return StreamTaskException(task_id=task_id, snapshot=snapshot, **fields)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, cast
 from reactivex import abc
 from typing_extensions import override
 
-from ._failures import is_transient
+from ._failures import is_transient, task_exception
 from ._log import log_retry
 from ._pauses import Pauses, named_delay
-from ._snapshot import task_exception
 from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ._checks import to_mapping
-from .errors import StreamTaskException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +17,7 @@ __all__ = [
     "TaskSnapshot",
     "as_mapping",
     "concerns",
-    "task_exception",
+    "failure_of",
 ]
 
 # The only place that knows which statuses are terminal.
@@ -175,8 +174,8 @@ def concerns(event: object, task_id: str) -> bool:
     return named is None or named == task_id
 
 
-def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
-    """Build the exception of a failed task from wherever the server put the reason."""
+def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:
+    """Read the reason of a failed task from wherever the server put it: the exception's fields."""
     said: dict[str, Any] = {}
     for place in (snapshot.result, snapshot.error):  # the later one wins
         found = to_mapping(place)
@@ -184,14 +183,13 @@ def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
             said.update({k: found[k] for k in _ERROR_FIELDS if _text(found.get(k))})
         elif place is not None:
             said["description"] = place
-    return StreamTaskException(
-        task_id=task_id,
-        error_type=_text(said.get("type")) or "unknown",
-        description=_text(said.get("description")) or "",
-        stack_trace=_text(said.get("stacktrace")),
-        version=_text(said.get("version")),
-        snapshot=snapshot,
-    )
+    kind, description, stack_trace, version = (_text(said.get(name)) for name in _ERROR_FIELDS)
+    return {
+        "error_type": kind or "unknown",
+        "description": description or "",
+        "stack_trace": stack_trace,
+        "version": version,
+    }
 
 
 def _text(value: object) -> str | None:

@@ -14,9 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     "_version",
     "_checks",
+    "_snapshot",
     "errors",
     "backoff",
-    "_snapshot",
     "_clock",
     "_wire",
     "_workers",

@@ -233,7 +233,9 @@ async def by_a_cycle_that_is_collected(source: Source) -> None:
         by_a_cycle_that_is_collected,
     ],
 )
-def test_leaving_disposes_within_a_turn_of_the_loop(leave: Callable[[Source], Awaitable[None]]) -> None:
+def test_leaving_disposes_in_the_loops_next_turn(
+    leave: Callable[[Source], Awaitable[None]],
+) -> None:
     async def main() -> None:
         source = Source()
         asyncio.get_running_loop().call_later(1, source.push, 1, 2)

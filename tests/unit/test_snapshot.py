@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream import RateLimitInfo, TaskSnapshot
-from rxstream._snapshot import as_mapping, task_exception
+from rxstream._failures import task_exception
+from rxstream._snapshot import as_mapping
 
 MOMENT = datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NANOSECONDS = 1_714_564_800_123_456_000

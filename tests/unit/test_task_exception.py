@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rxstream import TaskSnapshot
-from rxstream._snapshot import task_exception
+from rxstream._failures import task_exception
 
 
 def read(**data: Any) -> TaskSnapshot:
