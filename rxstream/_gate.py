@@ -61,10 +61,10 @@ class Gate:
     """Bounds the polls in flight and keeps them within the client's rate limit.
 
     First come, first served, without a thread or a coroutine for each poll that waits. After a 429
-    nobody polls before the time that the server named. The budget of a rate-limit window lasts until
-    its end: a quarter of it may be spent ahead of time, then polls are spread over what is left of
-    the window, and a share of what is left is kept for your other calls. Before any answer has told
-    of a limit, few polls go out at once, one more for each answer.
+    nobody polls before the time that the server named. The budget of a rate-limit window lasts
+    until its end: a quarter of it may be spent ahead of time, then polls are spread over what is
+    left of the window, and a share of what is left is kept for your other calls. Before any answer
+    has told of a limit, few polls go out at once, one more for each answer.
 
     Each client object has a gate of its own, which `Gate.of(client)` gives; pass one explicitly to
     share it between clients of one application (Stream counts by application, not by connection) or

@@ -25,8 +25,8 @@ __all__ = ["Pace"]
 
 # So much of a window's budget may be spent ahead of time: a few waits need not be slowed down.
 _AHEAD: Final = 0.25
-# A moment that was rounded to the microsecond must not fall before the window's end.
-_MARGIN: Final = 1e-3
+# Clocks round to the microsecond.
+_TICK: Final = 1e-6
 
 
 class Pace:
@@ -147,10 +147,10 @@ class Pace:
 
     def _spacing(self, now: float, limit: int, queued: int) -> float:
         left = self._ends_at - now
-        till_end = self._ends_at - self._sent_at + _MARGIN
-        if left + _MARGIN <= 0:
+        till_end = self._ends_at - self._sent_at
+        if left <= _TICK:
             # One poll at once asks for the new window; until its answer, the even pace of the old.
-            return 0.0 if till_end > 0 else self._window / (limit * self._share)
+            return 0.0 if till_end > _TICK else self._window / (limit * self._share)
         if self._credit < 1:
             return till_end
         if queued <= _AHEAD * limit and not self._is_low(left):
