@@ -81,7 +81,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         )
         optional(http_client, httpx.AsyncClient, "http_client")
         self._http_client = http_client
-        self._connections = AsyncConnections(self.timeout, max_connections)
+        self._connections = AsyncConnections(self._outgoing.base, max_connections)
 
     @property
     def cancel_safe(self) -> bool:
@@ -139,13 +139,13 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
     async def _start(self, request: Request) -> str | None:
         return read_started(*await self._send(request))
 
-    async def _send(self, request: Request) -> tuple[int, httpx.Headers, bytes]:
+    async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
             if self._http_client is not None:
-                arguments = self._arguments(request)
+                arguments = self._outgoing.arguments(request)
                 response = await self._http_client.request(**arguments, follow_redirects=False)
             else:
-                response = await self._connections.send(self._prepared(request))
+                response = await self._connections.send(self._outgoing.request(request))
                 self._is_open = True
         except (httpx.RequestError, OSError) as error:
             raise transport_error(error) from error
