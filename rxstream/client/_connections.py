@@ -88,7 +88,8 @@ class _Connection:
 
     def __init__(self, client: httpx.Client, base: httpx.URL) -> None:
         self._client = client
-        self._handle = transport_of(client, base).handle_request
+        transport: httpx.BaseTransport = transport_of(client, base)
+        self._handle = transport.handle_request
         self._stream: Any = None
         self._closed = False
 
@@ -169,7 +170,8 @@ class _AsyncConnection:
 
     def __init__(self, client: httpx.AsyncClient, base: httpx.URL) -> None:
         self._client = client
-        self._handle = transport_of(client, base).handle_async_request
+        transport: httpx.AsyncBaseTransport = transport_of(client, base)
+        self._handle = transport.handle_async_request
         self._stream: Any = None
         self._closed = False
 
@@ -198,8 +200,8 @@ def transport_of(client: Any, url: httpx.URL) -> Any:
     """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
 
     A whole client does more for each request than a poll needs: cookies, redirects, a line in the
-    log. Which proxy the environment names is httpx's business all the same, and it has no public
-    name for its choice.
+    log. Which proxy the environment names is httpx's business all the same, and its choice has no
+    public name.
     """
     return client._transport_for_url(url)  # noqa: SLF001 -- as above
 
