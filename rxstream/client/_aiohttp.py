@@ -5,17 +5,20 @@ Imported only where it is asked for, because it needs the extra `rxstream[aiohtt
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
+from typing_extensions import override
+from yarl import URL
 
 from .._failures import transport_error
-from ._connections import CLOSED, LIMITS, transport_of
+from ._async_connections import AsyncConnections
+from ._connections import LIMITS, transport_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -23,49 +26,26 @@ if TYPE_CHECKING:
 __all__ = ["AiohttpConnections"]
 
 _PROXY_AUTHORIZATION: Final = "Proxy-Authorization"
-# An answer that was cut off, or that is no HTTP.
-_CUT: Final = (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)
+_address: Final[ContextVar[str]] = ContextVar("_address")
 
 
-class AiohttpConnections:
-    """Up to `maximum` connections, handed out to tasks of one event loop."""
+class AiohttpConnections(AsyncConnections):
+    """Those of one aiohttp session."""
 
     def __init__(self, base: httpx.URL, maximum: int) -> None:
-        self._base = base
+        super().__init__(base, maximum)
         self._transport: AiohttpTransport | None = None
         self._proxy_authorization = ""
-        self._places = asyncio.BoundedSemaphore(maximum)
-        self._in_flight: set[asyncio.Timeout] = set()
-        self._closed = False
 
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; cancelling closes its connection."""
-        async with self._places:
-            if self._closed:
-                raise RuntimeError(CLOSED)
-            transport = self._transport or self._opened()
-            if self._proxy_authorization:
-                request.headers[_PROXY_AUTHORIZATION] = self._proxy_authorization
-            # Not for a deadline: it is how closing the client ends what is in flight, be it still
-            # connecting, which aiohttp leaves to run.
-            scope = asyncio.timeout(None)
-            try:
-                async with scope:
-                    self._in_flight.add(scope)
-                    try:
-                        return await _sent(transport, request)
-                    finally:
-                        self._in_flight.discard(scope)
-            except TimeoutError:
-                if scope.expired():
-                    raise httpx.CloseError(CLOSED) from None
-                raise
+    @override
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        transport = self._transport or self._opened()
+        if self._proxy_authorization:
+            request.headers[_PROXY_AUTHORIZATION] = self._proxy_authorization
+        return await _sent(transport, request)
 
-    async def aclose(self) -> None:
-        """Close all connections; requests in flight end with an error."""
-        self._closed = True
-        while self._in_flight:
-            self._in_flight.pop().reschedule(0)
+    @override
+    async def _close(self) -> None:
         if self._transport is not None:
             await self._transport.aclose()
 
@@ -95,13 +75,14 @@ class AiohttpConnections:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent",),
-            middlewares=(_once,),
+            middlewares=(_as_it_is,),
         )
         self._transport = transport
         return transport
 
 
 async def _sent(transport: AiohttpTransport, request: httpx.Request) -> httpx.Response:
+    _address.set(str(request.url))
     try:
         response = await transport.handle_async_request(request)
         try:
@@ -113,18 +94,37 @@ async def _sent(transport: AiohttpTransport, request: httpx.Request) -> httpx.Re
     except (aiohttp.ClientError, httpx.TransportError) as error:
         # httpx-aiohttp takes a lost connection for a time-out; aiohttp's own error is right.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-        if isinstance(cause, _CUT) and not isinstance(cause, aiohttp.ClientHttpProxyError):
-            raise httpx.RemoteProtocolError(str(cause)) from cause
-        raise transport_error(cause) from cause
-    return response
+        failure = _failure(cause)
+    else:
+        return response
+    # Out here, so that it does not hold on to what it was made of.
+    raise failure
 
 
-async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Keep aiohttp from sending a request again on its own, a PUT that starts a task included."""
+def _failure(cause: Exception) -> Exception:
+    # These hold the headers of the request, and with them the token.
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return httpx.ProxyError(f"{cause.status} {cause.message}")
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return httpx.RemoteProtocolError(cause.message)
+    if isinstance(cause, aiohttp.ClientPayloadError):
+        return httpx.RemoteProtocolError(str(cause))
+    failure = transport_error(cause)
+    failure.__cause__ = cause
+    return failure
+
+
+async def _as_it_is(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Send a request to the address that it names, and once."""
+    address = _address.get()
+    if str(request.url) != address:
+        # aiohttp decodes what need not be encoded, and an id of dots would leave its path segment.
+        request.url = URL(address, encoded=True)
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        # aiohttp would send it again on its own, a PUT that starts a task included.
         said = str(error)
         raise httpx.ReadError(said) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 import httpx
 from typing_extensions import override
@@ -13,18 +13,19 @@ from .._failures import transport_error
 from .._tasks import wait_for_task_async
 from .._wire import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
+from ._async_connections import HttpxConnections
 from ._base import BaseClient
 from ._chat import ChatOperations
-from ._connections import AsyncConnections
 from ._products import ProductOperations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
     from types import TracebackType
 
     from .._snapshot import TaskSnapshot
     from .._wire import Request
     from ..backoff import Delays, Duration
+    from ._async_connections import AsyncConnections
 
 __all__ = ["AsyncStreamClient"]
 
@@ -91,8 +92,8 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         if http_client is not None and transport != "httpx":
             msg = "transport and http_client exclude each other: pass one of them"
             raise ValueError(msg)
-        make = _connections_of(transport)
-        self._connections = make(self._outgoing.base, max_connections)
+        kind = _connections_of(transport)
+        self._connections = kind(self._outgoing.base, max_connections)
 
     @property
     def cancel_safe(self) -> bool:
@@ -163,15 +164,9 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         return self._answer(response)
 
 
-class _Connections(Protocol):
-    async def send(self, request: httpx.Request) -> httpx.Response: ...
-
-    async def aclose(self) -> None: ...
-
-
-def _connections_of(transport: object) -> Callable[[httpx.URL, int], _Connections]:
+def _connections_of(transport: object) -> type[AsyncConnections]:
     if transport == "httpx":
-        return AsyncConnections
+        return HttpxConnections
     if transport != "aiohttp":
         msg = f"transport must be 'httpx' or 'aiohttp', not {transport!r}"
         raise ValueError(msg)
@@ -180,5 +175,5 @@ def _connections_of(transport: object) -> Callable[[httpx.URL, int], _Connection
     except ImportError as error:
         msg = "transport='aiohttp' needs an extra: pip install 'rxstream[aiohttp]'"
         raise ImportError(msg) from error
-    make: Callable[[httpx.URL, int], _Connections] = module.AiohttpConnections
-    return make
+    kind: type[AsyncConnections] = module.AiohttpConnections
+    return kind

@@ -7,7 +7,6 @@ one has no such work to do, and is thrown away whole when its request is cancell
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from contextlib import suppress
@@ -18,7 +17,7 @@ import httpx
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["CLOSED", "LIMITS", "AsyncConnections", "Connections", "transport_of"]
+__all__ = ["CLOSED", "LIMITS", "Connections", "is_stream", "transport_of"]
 
 LIMITS: Final = httpx.Limits(
     max_connections=1,
@@ -101,7 +100,7 @@ class _Connection:
         return response
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if _is_stream(event, info):
+        if is_stream(event, info):
             self._stream = info["return_value"]
             if self._closed:
                 self._shut_down()
@@ -118,84 +117,6 @@ class _Connection:
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
-class AsyncConnections:
-    """Up to `maximum` connections, handed out to tasks of one event loop."""
-
-    def __init__(self, base: httpx.URL, maximum: int) -> None:
-        self._base = base
-        self._tls: ssl.SSLContext | None = None
-        self._idle: list[_AsyncConnection] = []
-        self._open: set[_AsyncConnection] = set()
-        self._places = asyncio.BoundedSemaphore(maximum)
-        self._closed = False
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request on a connection of its own; cancelling closes that connection."""
-        async with self._places:
-            connection = self._take()
-            try:
-                response = await connection.send(request)
-            except BaseException:
-                self._open.discard(connection)
-                await connection.aclose()
-                raise
-            if not self._closed:
-                self._idle.append(connection)
-            return response
-
-    async def aclose(self) -> None:
-        """Close all connections; requests in flight end with an error."""
-        self._closed = True
-        connections = list(self._open)
-        self._open.clear()
-        self._idle.clear()
-        for connection in connections:
-            await connection.aclose()
-
-    def _take(self) -> _AsyncConnection:
-        if self._closed:
-            raise RuntimeError(CLOSED)
-        if self._idle:
-            return self._idle.pop()
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        client = httpx.AsyncClient(verify=self._tls, limits=LIMITS)
-        connection = _AsyncConnection(client, self._base)
-        self._open.add(connection)
-        return connection
-
-
-class _AsyncConnection:
-    __slots__ = ("_client", "_closed", "_handle", "_stream")
-
-    def __init__(self, client: httpx.AsyncClient, base: httpx.URL) -> None:
-        self._client = client
-        transport: httpx.AsyncBaseTransport = transport_of(client, base)
-        self._handle = transport.handle_async_request
-        self._stream: Any = None
-        self._closed = False
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        if self._stream is None:
-            request.extensions["trace"] = self._trace
-        response = await self._handle(request)
-        await response.aread()
-        return response
-
-    async def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if _is_stream(event, info):
-            self._stream = info["return_value"]
-            if self._closed:
-                await self._stream.aclose()
-
-    async def aclose(self) -> None:
-        self._closed = True
-        # A connection whose TLS handshake was cancelled is known to nobody but us.
-        if self._stream is not None:
-            await self._stream.aclose()
-        await self._client.aclose()
-
-
 def transport_of(client: Any, url: httpx.URL) -> Any:
     """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
 
@@ -209,6 +130,6 @@ def transport_of(client: Any, url: httpx.URL) -> Any:
 CLOSED: Final = "this client is closed"
 
 
-def _is_stream(event: str, info: dict[str, Any]) -> bool:
+def is_stream(event: str, info: dict[str, Any]) -> bool:
     """Whether a trace event of httpcore brings the network stream of a new connection."""
     return event.endswith(".complete") and hasattr(info.get("return_value"), "start_tls")
