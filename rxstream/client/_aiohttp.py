@@ -71,7 +71,12 @@ class AiohttpConnections(AsyncConnections):
         transport.client = aiohttp.ClientSession(
             # No limit: `_places` is one, and whoever waits there can be cancelled without harm.
             connector=aiohttp.TCPConnector(
-                ssl=tls, limit=0, keepalive_timeout=LIMITS.keepalive_expiry
+                ssl=tls,
+                limit=0,
+                keepalive_timeout=LIMITS.keepalive_expiry,
+                # The system's own, as httpx has it. Where aiodns is installed aiohttp would take
+                # that, which knows other names and keeps a thread for good.
+                resolver=aiohttp.ThreadedResolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("User-Agent",),

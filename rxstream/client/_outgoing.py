@@ -60,6 +60,7 @@ class Outgoing:
             stream=_NO_BODY,
             extensions=extensions,
         )
+        poll.headers.encoding = "ascii"  # or it is looked for in each of them
         poll.read()  # so that it counts as empty, not as a stream of unknown length
         target = f"{request.path}?{self._query}"
         poll.url = _Address(self.base, self._prefix + target, self._path + target.encode())
