@@ -7,7 +7,6 @@ one has no such work to do, and is thrown away whole when its request is cancell
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from contextlib import suppress
@@ -18,9 +17,9 @@ import httpx
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["AsyncConnections", "Connections"]
+__all__ = ["CLOSED", "LIMITS", "Connections", "is_stream", "transport_of"]
 
-_LIMITS: Final = httpx.Limits(
+LIMITS: Final = httpx.Limits(
     max_connections=1,
     max_keepalive_connections=1,
     # Below the 60 s after which load balancers commonly close an idle connection.
@@ -31,8 +30,8 @@ _LIMITS: Final = httpx.Limits(
 class Connections:
     """Up to `maximum` connections, handed out to threads."""
 
-    def __init__(self, timeout: float, maximum: int) -> None:
-        self._timeout = timeout
+    def __init__(self, base: httpx.URL, maximum: int) -> None:
+        self._base = base
         self._tls: ssl.SSLContext | None = None
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
@@ -67,13 +66,13 @@ class Connections:
     def _take(self) -> _Connection:
         with self._lock:
             if self._closed:
-                raise RuntimeError(_CLOSED)
+                raise RuntimeError(CLOSED)
             if self._idle:
                 return self._idle.pop()
             if self._tls is None:
                 self._tls = httpx.create_ssl_context()
-            client = httpx.Client(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
-            connection = _Connection(client)
+            client = httpx.Client(verify=self._tls, limits=LIMITS)
+            connection = _Connection(client, self._base)
             self._open.add(connection)
             return connection
 
@@ -84,20 +83,24 @@ class Connections:
 
 
 class _Connection:
-    __slots__ = ("_client", "_closed", "_stream")
+    __slots__ = ("_client", "_closed", "_handle", "_stream")
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx.Client, base: httpx.URL) -> None:
         self._client = client
+        transport: httpx.BaseTransport = transport_of(client, base)
+        self._handle = transport.handle_request
         self._stream: Any = None
         self._closed = False
 
     def send(self, request: httpx.Request) -> httpx.Response:
         if self._stream is None:
             request.extensions["trace"] = self._trace
-        return self._client.send(request)
+        response = self._handle(request)
+        response.read()
+        return response
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if _is_stream(event, info):
+        if is_stream(event, info):
             self._stream = info["return_value"]
             if self._closed:
                 self._shut_down()
@@ -114,83 +117,19 @@ class _Connection:
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
-class AsyncConnections:
-    """Up to `maximum` connections, handed out to tasks of one event loop."""
+def transport_of(client: Any, url: httpx.URL) -> Any:
+    """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
 
-    def __init__(self, timeout: float, maximum: int) -> None:
-        self._timeout = timeout
-        self._tls: ssl.SSLContext | None = None
-        self._idle: list[_AsyncConnection] = []
-        self._open: set[_AsyncConnection] = set()
-        self._places = asyncio.BoundedSemaphore(maximum)
-        self._closed = False
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request on a connection of its own; cancelling closes that connection."""
-        async with self._places:
-            connection = self._take()
-            try:
-                response = await connection.send(request)
-            except BaseException:
-                self._open.discard(connection)
-                await connection.aclose()
-                raise
-            if not self._closed:
-                self._idle.append(connection)
-            return response
-
-    async def aclose(self) -> None:
-        """Close all connections; requests in flight end with an error."""
-        self._closed = True
-        connections = list(self._open)
-        self._open.clear()
-        self._idle.clear()
-        for connection in connections:
-            await connection.aclose()
-
-    def _take(self) -> _AsyncConnection:
-        if self._closed:
-            raise RuntimeError(_CLOSED)
-        if self._idle:
-            return self._idle.pop()
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        client = httpx.AsyncClient(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
-        connection = _AsyncConnection(client)
-        self._open.add(connection)
-        return connection
+    A whole client does more for each request than a poll needs: cookies, redirects, a line in the
+    log. Which proxy the environment names is httpx's business all the same, and its choice has no
+    public name.
+    """
+    return client._transport_for_url(url)  # noqa: SLF001 -- as above
 
 
-class _AsyncConnection:
-    __slots__ = ("_client", "_closed", "_stream")
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-        self._stream: Any = None
-        self._closed = False
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        if self._stream is None:
-            request.extensions["trace"] = self._trace
-        return await self._client.send(request)
-
-    async def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if _is_stream(event, info):
-            self._stream = info["return_value"]
-            if self._closed:
-                await self._stream.aclose()
-
-    async def aclose(self) -> None:
-        self._closed = True
-        # A connection whose TLS handshake was cancelled is known to nobody but us.
-        if self._stream is not None:
-            await self._stream.aclose()
-        await self._client.aclose()
+CLOSED: Final = "this client is closed"
 
 
-_CLOSED: Final = "this client is closed"
-
-
-def _is_stream(event: str, info: dict[str, Any]) -> bool:
+def is_stream(event: str, info: dict[str, Any]) -> bool:
     """Whether a trace event of httpcore brings the network stream of a new connection."""
     return event.endswith(".complete") and hasattr(info.get("return_value"), "start_tls")

@@ -93,6 +93,9 @@ async def the_async_client() -> None:
             assert_type(await anext(statuses), TaskSnapshot)
         async with aclosing(aiter(items)) as statuses:
             assert_type(await anext(statuses), TaskSnapshot)
+        fast = AsyncStreamClient("key", token="token", transport="aiohttp", max_connections=5)
+        assert_type(fast, AsyncStreamClient)
+        AsyncStreamClient("key", transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         to_async_iterable(["id"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         to_async_iterable(Observable[int](), overflow="block")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

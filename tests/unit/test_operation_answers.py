@@ -133,3 +133,20 @@ def test_a_task_is_parsed(colour: str) -> None:
     assert (snapshot.created_at is not None, snapshot.raw) == (True, body)
     assert snapshot.rate_limit is not None
     assert snapshot.rate_limit.remaining == 9
+
+
+@every_colour
+def test_headers_are_read_in_any_case_doubled_and_in_any_encoding(colour: str) -> None:
+    headers = [
+        (b"X-RATELIMIT-Limit", b"60"),
+        (b"x-ratelimit-limit", b"50"),
+        (b"X-RateLimit-Remaining", b"7"),
+        (b"X-RateLimit-Reset", b"1714564820"),
+        (b"Date", b"Wed, 01 May 2024 12:00:00 GMT"),
+        (b"X-Odd", b"\xff\xfe"),
+    ]
+    body = b'{"task_id": "t1", "status": "running"}'
+    wire = Wire(colour, lambda _: httpx.Response(200, content=body, headers=headers))
+    found = wire.call("get_task", "t1").rate_limit
+    assert (found.limit, found.remaining) == (60, 7)
+    assert found.reset_after.total_seconds() == 20
