@@ -6,16 +6,18 @@ import math
 import threading
 import weakref
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ._checks import whole
 from ._clock import TIMER_THREAD
+from ._fetch import is_async
 
 if TYPE_CHECKING:
     from ._clock import Clock
     from ._snapshot import RateLimitInfo
 
-__all__ = ["Gate", "gate_of"]
+__all__ = ["Gate", "GateStatistics", "gate_of"]
 
 _NEVER: Final = -math.inf
 # Pacing begins when less than this part of the window's requests is left.
@@ -24,6 +26,20 @@ _LOW: Final = 4
 _TICK: Final = 1e-6
 _ASYNC_DEFAULT: Final = 100
 _SYNC_DEFAULT: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatistics:
+    """What a gate is doing at one moment."""
+
+    in_flight: int
+    queued: int
+    closed_for: float
+    paced_for: float
+    limit: int | None
+    remaining: int | None
+    reset_after: float | None
+    rate_limited: int
 
 
 class Waiter(Protocol):
@@ -66,6 +82,8 @@ class Gate:
         self._spacing = 0.0
         self._spaced_until = _NEVER
         self._alarm: tuple[Waiter, Clock, Any] | None = None
+        self._newest: tuple[RateLimitInfo, Clock, float] | None = None
+        self._rate_limited = 0
 
     def __repr__(self) -> str:
         """Show the width and how full it is."""
@@ -73,6 +91,33 @@ class Gate:
             f"Gate(max_in_flight={self._max_in_flight}, "
             f"in_flight={self._in_flight}, queued={len(self._queue)})"
         )
+
+    @classmethod
+    def of(cls, client: object) -> Gate:
+        """The gate that polls of this client object pass, made when first asked for."""
+        return gate_of(client, is_async=is_async(client))
+
+    def statistics(self) -> GateStatistics:
+        """What the gate is doing now."""
+        with self._lock:
+            now = self._clock.now()
+            limit = remaining = reset_after = None
+            if self._newest is not None:
+                info, clock, ends = self._newest
+                limit, remaining = info.limit, info.remaining
+                reset_after = max(ends - clock.now(), 0.0)
+            paced = self._spaced_until - now if self._spacing else 0.0
+            closed = 0.0 if self._spacing else self._closed_until - now
+            return GateStatistics(
+                in_flight=self._in_flight,
+                queued=len(self._queue),
+                closed_for=max(closed, 0.0),
+                paced_for=max(paced, 0.0),
+                limit=limit,
+                remaining=remaining,
+                reset_after=reset_after,
+                rate_limited=self._rate_limited,
+            )
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
@@ -110,6 +155,10 @@ class Gate:
         """
         with self._lock:
             self._in_flight -= 1
+            if rate_limit is not None:
+                ends = clock.now() + rate_limit.reset_after.total_seconds()
+                self._newest = rate_limit, clock, ends
+            self._rate_limited += closed_for > 0
             if closed_for > 0:
                 self._close(clock, closed_for)
             elif rate_limit is not None:
