@@ -70,7 +70,7 @@ def test_importing_it_brings_neither_the_kit_nor_a_thread_nor_a_handler() -> Non
         "import rxstream, sys, threading, logging;"
         "assert 'rxstream.testing' not in sys.modules;"
         "assert 'uvicorn' not in sys.modules;"
-        "assert 'rich' not in sys.modules;"
+        "assert 'rxstream.progress' not in sys.modules;"
         "assert threading.active_count() == 1;"
         "assert not logging.getLogger('rxstream').handlers"
     )

@@ -51,7 +51,7 @@ class Bar:
             total=now.total,
             completed=now.done,
             count=_count(now.done, now.total),
-            elapsed=_duration(now.elapsed),
+            elapsed=_duration(math.floor(now.elapsed)),
             end=self._how or self._end(now.eta, now.total, now.done, gate),
         )
         details = _counts(now.completed, now.failed, now.timed_out)
@@ -65,11 +65,11 @@ class Bar:
     ) -> str:
         if eta is not None:
             if eta >= _DAY:
-                return f"ETA {_duration(eta)}"
+                return f"ETA {_duration(math.ceil(eta))}"
             at = (utc_now() + timedelta(seconds=eta)).astimezone()
-            return f"ETA {_duration(eta)} ({at:%H:%M})"
+            return f"ETA {_duration(math.ceil(eta))} ({at:%H:%M})"
         least = 0.0 if total is None else self._tally.at_least(total - done, gate)
-        return f"at least {_duration(least)}" if least >= 1 else ""
+        return f"at least {_duration(math.ceil(least))}" if least >= 1 else ""
 
 
 def _count(done: int, total: int | None) -> str:
@@ -102,6 +102,6 @@ def _limit(gate: GateStatistics) -> list[Text]:
     return [Text(" | ").join(Text.assemble(part) for part in said)] if said else []
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(math.ceil(seconds), 60)
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -31,16 +31,19 @@ class _Display:
         self.bars: tuple[Bar, ...] = ()
         self._over = threading.Event()
         self._live = Live(
+            self,
             console=console,
             auto_refresh=False,
             transient=True,
-            get_renderable=lambda: Group(*self.bars),
             # What goes to a file or a pipe must arrive there, and not on the terminal.
             redirect_stdout=_is_terminal(console.file) and _is_terminal(sys.stdout),
             redirect_stderr=_is_terminal(console.file) and _is_terminal(sys.stderr),
         )
         # Not rich's own thread: that one cannot be joined, and reports a terminal that has gone.
         self._thread = threading.Thread(target=self._run, name="rxstream-progress", daemon=True)
+
+    def __rich__(self) -> Group:
+        return Group(*self.bars)
 
     def start(self) -> None:
         self._live.start(refresh=True)
