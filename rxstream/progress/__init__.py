@@ -109,8 +109,8 @@ def progress_bar(
             def end(how: str) -> None:
                 hide(bar, console, how)
 
-            show(bar, console)
             try:
+                show(bar, console)
                 subscription = source.subscribe(
                     on_next, on_error, on_completed, scheduler=scheduler
                 )

@@ -46,15 +46,16 @@ class _Display:
         return Group(*self.bars)
 
     def start(self) -> None:
-        self._live.start(refresh=True)
-        self._thread.start()
         # Whoever interrupts `run()` disposes nothing, and wants the cursor back all the same.
         atexit.register(self._abandon)
+        self._live.start(refresh=True)
+        self._thread.start()
 
     def stop(self) -> None:
         atexit.unregister(self._abandon)
         self._over.set()
-        if threading.current_thread() is not self._thread:
+        # An interrupt may have come before it was started.
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
         self._live.stop()
 
@@ -90,9 +91,13 @@ def show(bar: Bar, console: Console | None) -> None:
             return
         display = _Display(target)
         display.bars = (bar,)
-        with suppress(LiveError, *_NO_TERMINAL):
+        _displays[console] = display
+        try:
             display.start()
-            _displays[console] = display
+        except (LiveError, *_NO_TERMINAL):
+            del _displays[console]
+            with suppress(LookupError, *_NO_TERMINAL):  # rich may have got half-way
+                display.stop()
 
 
 def hide(bar: Bar, console: Console | None, how: str) -> None:

@@ -367,6 +367,10 @@ def test_a_terminal_that_goes_away_takes_nothing_with_it(writes: int) -> None:
     source.on_completed()
     assert seen == ["a"]
     assert ended.is_set()
+    console.file = StringIO()  # the terminal is back
+    reactivex.of(outcome("a")).pipe(progress_bar(1, console=console)).subscribe()
+    assert "1/1 100%" in shown(console)
+    assert written(console).rindex(SHOW) > written(console).rindex(HIDE)
 
 
 @pytest.mark.parametrize(
