@@ -373,6 +373,23 @@ def test_a_terminal_that_goes_away_takes_nothing_with_it(writes: int) -> None:
     assert written(console).rindex(SHOW) > written(console).rindex(HIDE)
 
 
+def test_a_terminal_that_goes_away_meanwhile_is_not_drawn_on_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rxstream.progress._display._REFRESHES_PER_SECOND", 1_000)
+    console = Console(file=_Gone(10), force_terminal=True, width=80)
+    source: Subject[TaskOutcome] = Subject()
+    seen: list[str] = []
+    source.pipe(progress_bar(2, console=console)).subscribe(lambda item: seen.append(item.task_id))
+    for thread in threading.enumerate():
+        if thread.name == "rxstream-progress":
+            thread.join(30)
+            assert not thread.is_alive()
+    source.on_next(outcome("a"))
+    source.on_completed()
+    assert seen == ["a"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
