@@ -173,6 +173,20 @@ def test_a_consumers_exception_is_not_the_sources_error(number: int) -> None:
     assert [type(error) for error in errors] in ([], [LookupError])
 
 
+def test_a_consumers_exception_while_it_subscribes_is_not_lost() -> None:
+    def consumer(now: Progress) -> None:
+        if now.done:
+            raise LookupError
+
+    source = reactivex.of(outcome("a"), outcome("b"))
+    errors: list[Exception] = []
+    try:
+        source.pipe(rxs.progress(2)).subscribe(consumer, errors.append)
+    except LookupError as error:
+        errors.append(error)
+    assert [type(error) for error in errors] == [LookupError]
+
+
 def test_each_subscription_counts_for_itself() -> None:
     source: Subject[TaskOutcome] = Subject()
     pipeline = source.pipe(rxs.progress(2))
