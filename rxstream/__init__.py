@@ -5,6 +5,7 @@ from ._async_iterable import to_async_iterable
 from ._batch import tasks_observable
 from ._gate import Gate, GateStatistics
 from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
+from ._tally import Progress
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
 from ._version import __version__
 from .client import AsyncStreamClient, StreamClient
@@ -19,6 +20,7 @@ __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "Gate",
     "StreamClient",
     "GateStatistics",
+    "Progress",
     "RateLimitInfo",
     "TaskOutcome",
     "TaskSnapshot",

@@ -39,18 +39,18 @@ def seconds(value: object, name: str) -> float:
     return float(value)
 
 
-def whole(value: object, name: str) -> int:
+def whole(value: object, name: str, least: int = 1) -> int:
     """Check a count.
 
     Raises:
         TypeError: It is no whole number.
-        ValueError: It is less than 1.
+        ValueError: It is less than `least`.
     """
     if not isinstance(value, int) or isinstance(value, bool):
         msg = f"{name} must be a whole number, not {type(value).__name__}"
         raise TypeError(msg)
-    if value < 1:
-        msg = f"{name} must be 1 or more, not {value}"
+    if value < least:
+        msg = f"{name} must be {least} or more, not {value}"
         raise ValueError(msg)
     return value
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rxstream import TaskSnapshot, task_observable
+from rxstream import Gate, GateStatistics, TaskSnapshot, task_observable
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 if TYPE_CHECKING:
@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 TASK = "5a1f0c9e"
 COLOURS = ("sync", "async", "asyncio")
 """The sync and the async client under a virtual-time scheduler, and the async one on a loop."""
+
+
+_OPEN: dict[str, Any] = {
+    "in_flight": 0,
+    "queued": 0,
+    "closed_for": 0.0,
+    "paced_for": 0.0,
+    "limit": None,
+    "remaining": None,
+    "reset_after": None,
+    "rate_limited": 0,
+}
+
+
+class KnownGate(Gate):
+    """A gate whose statistics are given."""
+
+    def __init__(self, **known: Any) -> None:
+        super().__init__()
+        self.known = GateStatistics(**{**_OPEN, **known})
+
+    def statistics(self) -> GateStatistics:
+        return self.known
 
 
 def seconds_of(time: VirtualTime) -> Callable[[], float]:

@@ -13,7 +13,15 @@ import pytest
 import rxstream
 from rxstream.errors import StreamException
 
-DOORS = ["rxstream", "rxstream.errors", "rxstream.backoff", "rxstream.testing", "rxstream.client"]
+DOORS = [
+    "rxstream",
+    "rxstream.errors",
+    "rxstream.backoff",
+    "rxstream.operators",
+    "rxstream.testing",
+    "rxstream.client",
+    "rxstream.progress",
+]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -62,6 +70,7 @@ def test_importing_it_brings_neither_the_kit_nor_a_thread_nor_a_handler() -> Non
         "import rxstream, sys, threading, logging;"
         "assert 'rxstream.testing' not in sys.modules;"
         "assert 'uvicorn' not in sys.modules;"
+        "assert 'rxstream.progress' not in sys.modules;"
         "assert threading.active_count() == 1;"
         "assert not logging.getLogger('rxstream').handlers"
     )
@@ -74,6 +83,17 @@ def test_the_kit_without_its_extra_says_what_to_install() -> None:
         "from rxstream.testing import FakeClient\n"
         "try:\n    from rxstream.testing import TaskServer\n"
         "except ImportError as error:\n    assert 'rxstream[testing]' in str(error)\n"
+        "else:\n    raise SystemExit(1)"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_bar_without_its_extra_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['rich'] = None\n"
+        "import rxstream\n"
+        "try:\n    import rxstream.progress\n"
+        "except ImportError as error:\n    assert 'rxstream[progress]' in str(error)\n"
         "else:\n    raise SystemExit(1)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -35,8 +35,10 @@ ORDER = [
     "_tasks",
     "_fan_in",
     "_items",
+    "_tally",
     "operators",
     "_batch",
+    "progress",
     "client",
     "__init__",
     "testing",
@@ -50,6 +52,7 @@ ONLY_IN = {
     "starlette": {"testing"},
     "uvicorn": {"testing"},
     "pytest": {"testing"},
+    "rich": {"progress"},
     "reactivex.scheduler": {"_async_iterable", "_schedulers", "_tasks", "testing"},
 }
 WIRE_KEYS = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}
@@ -102,10 +105,12 @@ def test_every_room_has_its_place_in_the_order() -> None:
     assert {room_of(file) for file in FILES} == set(ORDER)
 
 
-def test_nobody_imports_testing() -> None:
+@pytest.mark.parametrize("extra", ["testing", "progress"])
+def test_nobody_imports_an_extra(extra: str) -> None:
     for file in FILES:
-        if room_of(file) != "testing":
-            assert not [name for name, _ in imports_of(file) if name.startswith("rxstream.testing")]
+        if room_of(file) != extra:
+            name = f"rxstream.{extra}"
+            assert not [m for m, _ in imports_of(file) if m == name or m.startswith(f"{name}.")]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

@@ -11,6 +11,7 @@ from ._deadline import deadline
 from ._distinct_status import distinct_status
 from ._fan_in import fan_in
 from ._log_to import log_to
+from ._progress import progress
 from ._result import result
 from ._retry_with import retry_with
 from ._settle import settle
@@ -21,6 +22,7 @@ __all__ = [
     "distinct_status",
     "fan_in",
     "log_to",
+    "progress",
     "result",
     "retry_with",
     "settle",

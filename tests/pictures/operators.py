@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import reactivex as rx
 from reactivex import operators as ops
 
-from rxstream import TaskSnapshot, backoff, task_observable
+from rxstream import Progress, TaskSnapshot, backoff, task_observable, tasks_observable
 from rxstream import operators as rxs
 from rxstream.errors import StreamTaskException
 from rxstream.testing import (
@@ -133,6 +133,24 @@ def _settle() -> Rows:
     }
 
 
+def _progress() -> Rows:
+    scripts = {
+        "one": Script.timeline({0: "running", 2: completed()}),
+        "two": Script.timeline({0: "running", 3: failed("no such channel")}),
+        "three": Script.timeline({0: "running", 5: completed()}),
+    }
+
+    def recorded(*pipeline: Any) -> list[Emission]:
+        time = VirtualTime()
+        waits = tasks_observable(FakeClient(scripts, scheduler=time), scripts)
+        return time.record(waits.pipe(*pipeline))
+
+    return {
+        "tasks_observable(client, ids): TaskOutcome": recorded(),
+        "progress(3): Progress, as done/total": recorded(rxs.progress(3)),
+    }
+
+
 class _Log:
     """A logger of structlog's kind, that notes when each line came."""
 
@@ -154,6 +172,7 @@ DIAGRAMS: Final[dict[str, Callable[[], Rows]]] = {
     "retry_with": _retry_with,
     "settle": _settle,
     "fan_in": _fan_in,
+    "progress": _progress,
 }
 
 
@@ -170,6 +189,8 @@ def _label(item: Any) -> str:
             return initial(item)
         case dict():
             return "{}"
+        case Progress():
+            return f"{item.done}/{item.total}"
         case int():
             return str(item)
         case _:

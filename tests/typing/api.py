@@ -18,6 +18,7 @@ from reactivex.scheduler import TimeoutScheduler
 from rxstream import (
     AsyncStreamClient,
     Gate,
+    Progress,
     StreamClient,
     TaskOutcome,
     TaskSnapshot,
@@ -30,6 +31,7 @@ from rxstream import (
     wait_for_task_async,
 )
 from rxstream import operators as rxs
+from rxstream.progress import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 
@@ -143,6 +145,18 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     assert_type(tasks_observable(client, pushed), Observable[TaskOutcome])
     assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> None:
+    assert_type(outcomes.pipe(rxs.progress()), Observable[Progress])
+    assert_type(outcomes.pipe(rxs.progress(5, gate=Gate.of(client))), Observable[Progress])
+    assert_type(outcomes.pipe(progress_bar(5, client=client)), Observable[TaskOutcome])
+    totals = outcomes.pipe(progress_bar(gate=Gate(3)), rxs.progress(5))
+    assert_type(totals, Observable[Progress])
+    rxs.progress("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rxs.progress(5, Gate(3))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    progress_bar(5, console="stderr")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(client, "id").pipe(rxs.progress())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_kit() -> None:

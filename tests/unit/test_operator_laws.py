@@ -41,6 +41,7 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "distinct_status": rxs.distinct_status,
     "result": rxs.result,
     "settle": lambda: rxs.settle(TASK),
+    "progress": lambda: reactivex.compose(rxs.settle(TASK), rxs.progress(1)),
 }
 ANSWERS = st.lists(
     st.sampled_from(
