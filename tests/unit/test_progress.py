@@ -19,6 +19,7 @@ from rxstream.testing import (
     Script,
     VirtualTime,
     completed,
+    delayed,
     failed,
     hang,
     http_error,
@@ -216,15 +217,14 @@ def test_a_bad_argument_is_named(arguments: Any, kind: type[Exception], message:
 
 def test_a_gate_that_knows_the_limit_raises_the_estimate() -> None:
     time = VirtualTime()
-    # Five waits on six polls in fifty seconds: the sixth poll is the last one for a while.
-    client = FakeClient(
-        Script.timeline({0: "running", 1: completed()}), scheduler=time, rate_limit=6, window=50.0
-    )
-    ids = [str(number) for number in range(5)]
+    answer = delayed(completed(), 0.5)
+    client = FakeClient(answer, scheduler=time, rate_limit=20, window=50.0)
+    ids = [str(number) for number in range(60)]
     gate = Gate.of(client)
-    waits = tasks_observable(client, ids, poll_interval=1.0, timeout=None)
-    bounded = time.record(waits.pipe(rxs.progress(5, gate=gate)))
-    # The window names its end in whole seconds.
+    waits = tasks_observable(client, ids, timeout=None)
+    bounded = time.record(waits.pipe(rxs.progress(60, gate=gate)))
     first = next(emission for emission in bounded if emission.value.done == 1)
-    assert first.at == pytest.approx(1, abs=0.1)
-    assert first.value.eta == pytest.approx(49 + 4 / 6 * 60, abs=1.01)
+    assert first.at == pytest.approx(0.5)
+    # 59 are left, of which those fit into this window that its first answers have left over; the
+    # window names its end in whole seconds.
+    assert first.value.eta == pytest.approx(49.5 + (59 - 19) / 20 * 60, abs=1.01)
