@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from typing_extensions import override
@@ -178,10 +178,14 @@ class _Row(Schedule):
 
     @override
     def __call__(self) -> Iterator[float]:
+        # Every wait has one of these; a generator would be five times as large.
+        return repeat(self.first) if self.kind == "constant" else self._growing()
+
+    def _growing(self) -> Iterator[float]:
         top = self.ceiling
         before, delay = 0.0, self.first
         while True:
-            yield min(delay, top) if self.kind != "constant" else delay
+            yield min(delay, top)
             if self.kind == "fibonacci":
                 before, delay = min(delay, top), min(before + delay, top)
             else:
