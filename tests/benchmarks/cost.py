@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .processes import Server, alternate, installed, python
-from .report import require, show, spread, table
+from .processes import Server, alternate, contend, installed
+from .report import Note, Table, require, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .processes import Options
+    from .report import Part
 
 __all__ = ["run"]
 
@@ -29,19 +32,15 @@ _NEEDS: Final = {
 }
 
 
-def run(options: Options) -> None:
+def run(options: Options) -> Iterator[Part]:
     """Run it; how many wait at once matters to a stock pool, so by default there are two."""
     for waits in options.waits:
-        _run(waits, options.rounds)
+        yield from _run(waits, options.rounds)
 
 
-def _run(waits: int, rounds: int) -> None:
+def _run(waits: int, rounds: int) -> Iterator[Part]:
     missing = [name for name, module in _NEEDS.items() if not installed(module)]
     names = [name for name in _NAMES if name not in missing]
-    show(
-        f"CPU per poll of {waits} waits at once, {_POLLS} polls each, "
-        f"{_INTERVAL} s apart, {rounds} round(s): median (min to max)"
-    )
     costs: dict[str, list[float]] = {name: [] for name in names}
     firsts: dict[str, list[float]] = {name: [] for name in names}
     walls: dict[str, list[float]] = {name: [] for name in names}
@@ -72,7 +71,9 @@ def _run(waits: int, rounds: int) -> None:
                 spread(busy[name], 2),
             ]
         )
-    table(
+    yield Table(
+        f"CPU per poll of {waits} waits at once, {_POLLS} polls each, "
+        f"{_INTERVAL} s apart, {rounds} round(s): median (min to max)",
         [
             "",
             "CPU, ms a poll",
@@ -84,12 +85,8 @@ def _run(waits: int, rounds: int) -> None:
         rows,
     )
     if missing:
-        show(f"  not installed: {', '.join(_NAMES[name] for name in missing)}")
+        yield Note(f"Not installed: {', '.join(_NAMES[name] for name in missing)}")
 
 
 def _contend(server: Server, name: str, waits: int, tag: str) -> dict[str, float]:
-    return python(
-        *("-m", f"{__package__}.contender", name),
-        *("--url", server.url, "--tag", tag, "--waits", str(waits)),
-        *("--polls", str(_POLLS), "--interval", str(_INTERVAL)),
-    )
+    return contend(name, url=server.url, tag=tag, waits=waits, polls=_POLLS, interval=_INTERVAL)

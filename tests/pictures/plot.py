@@ -15,6 +15,8 @@ __all__ = ["plot"]
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 520.0, 16.0, 316.0
 _COLOURS: Final = (svg.INK, svg.GREEN, svg.BLUE, svg.ORANGE, svg.RED, svg.PURPLE)
 _MANTISSAS: Final = (1, 2, 5)
+# Beyond so many only the powers of ten are drawn.
+_TICKS: Final = 10
 
 
 def plot(
@@ -24,6 +26,7 @@ def plot(
     x_title: str,
     y_title: str,
     y_label: Callable[[float], str],
+    x_label: Callable[[float], str] = "{:g}".format,
 ) -> str:
     """Draw points joined by lines; all values are greater than 0."""
     drawing = svg.Drawing(title)
@@ -33,7 +36,7 @@ def plot(
     for value in _ticks([x for x, _ in points]):
         x = x_of(value)
         drawing.line((x, _TOP), (x, _BOTTOM), width=1, faint=True)
-        drawing.text(x, _BOTTOM + 18, f"{value:g}", anchor="middle")
+        drawing.text(x, _BOTTOM + 18, x_label(value), anchor="middle")
     for value in _ticks([y for _, y in points]):
         y = y_of(value)
         drawing.line((_LEFT, y), (_RIGHT, y), width=1, faint=True)
@@ -65,4 +68,6 @@ def _ticks(values: Sequence[float]) -> list[float]:
     low, high = min(values) / 1.2, max(values) * 1.2
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [mantissa * 10.0**decade for decade in decades for mantissa in _MANTISSAS]
-    return [tick for tick in ticks if low <= tick <= high]
+    within = [tick for tick in ticks if low <= tick <= high]
+    whole = [tick for tick in within if math.log10(tick).is_integer()]
+    return whole if len(within) > _TICKS and len(whole) > 1 else within
