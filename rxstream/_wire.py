@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -223,6 +224,7 @@ def _answered_at(headers: Headers) -> datetime:
         return utc_now()
 
 
+@lru_cache(maxsize=16)  # all answers of one second have the same
 def _http_date(value: str) -> datetime:
     moment = parsedate_to_datetime(value)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, TypeAlias
 
 import httpx
 from typing_extensions import override
@@ -18,7 +19,7 @@ from ._connections import AsyncConnections
 from ._products import ProductOperations
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
 
     from .._snapshot import TaskSnapshot
@@ -47,6 +48,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         base_url: str | None = None,
         timeout: Duration | None = None,
         max_connections: int = _MAX_CONNECTIONS,
+        transport: Literal["httpx", "aiohttp"] = "httpx",
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
     ) -> None:
@@ -60,15 +62,20 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             timeout: How long connecting, writing and each read of a request may take: seconds or a
                 timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait is another.)
             max_connections: How many requests at once, 1 or more.
-            http_client: An httpx client of your own, used as it is and not closed. A poll on it
-                that nobody waits for any more is left to finish, because cancelling it could damage
-                the connection pool.
+            transport: What carries the requests: `httpx`, or `aiohttp`, which takes less CPU and
+                needs the extra `rxstream[aiohttp]`. Proxies and certificates come from the
+                environment in both.
+            http_client: An httpx client of your own instead, used as it is and not closed. A poll
+                on it that nobody waits for any more is left to finish, because cancelling it could
+                damage the connection pool.
             allow_http: Accept an `http://` address other than a loopback one; the token then
                 travels in the clear.
 
         Raises:
-            ValueError: Key or secret is missing, or an argument is out of range.
+            ValueError: Key or secret is missing, an argument is out of range, or two exclude each
+                other.
             TypeError: An argument is of the wrong type.
+            ImportError: The extra that `transport` needs is not installed.
         """
         super().__init__(
             api_key=api_key,
@@ -81,7 +88,11 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         )
         optional(http_client, httpx.AsyncClient, "http_client")
         self._http_client = http_client
-        self._connections = AsyncConnections(self.timeout, max_connections)
+        if http_client is not None and transport != "httpx":
+            msg = "transport and http_client exclude each other: pass one of them"
+            raise ValueError(msg)
+        make = _connections_of(transport)
+        self._connections = make(self._outgoing.base, max_connections)
 
     @property
     def cancel_safe(self) -> bool:
@@ -139,14 +150,35 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
     async def _start(self, request: Request) -> str | None:
         return read_started(*await self._send(request))
 
-    async def _send(self, request: Request) -> tuple[int, httpx.Headers, bytes]:
+    async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
             if self._http_client is not None:
-                arguments = self._arguments(request)
+                arguments = self._outgoing.arguments(request)
                 response = await self._http_client.request(**arguments, follow_redirects=False)
             else:
-                response = await self._connections.send(self._prepared(request))
+                response = await self._connections.send(self._outgoing.request(request))
                 self._is_open = True
         except (httpx.RequestError, OSError) as error:
             raise transport_error(error) from error
         return self._answer(response)
+
+
+class _Connections(Protocol):
+    async def send(self, request: httpx.Request) -> httpx.Response: ...
+
+    async def aclose(self) -> None: ...
+
+
+def _connections_of(transport: object) -> Callable[[httpx.URL, int], _Connections]:
+    if transport == "httpx":
+        return AsyncConnections
+    if transport != "aiohttp":
+        msg = f"transport must be 'httpx' or 'aiohttp', not {transport!r}"
+        raise ValueError(msg)
+    try:
+        module = import_module("._aiohttp", __package__)
+    except ImportError as error:
+        msg = "transport='aiohttp' needs an extra: pip install 'rxstream[aiohttp]'"
+        raise ImportError(msg) from error
+    make: Callable[[httpx.URL, int], _Connections] = module.AiohttpConnections
+    return make

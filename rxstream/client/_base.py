@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 import warnings
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from typing import TYPE_CHECKING
 
 from .._checks import whole
+from ._outgoing import Outgoing
 from ._settings import settings_of
 
 if TYPE_CHECKING:
-    from .._wire import Request
+    import httpx
+
     from ..backoff import Duration
 
 __all__ = ["BaseClient"]
@@ -43,7 +41,7 @@ class BaseClient:
             allow_http=allow_http,
         )
         self._max_connections = whole(max_connections, "max_connections")
-        self._timeouts = httpx.Timeout(self._settings.timeout).as_dict()
+        self._outgoing = Outgoing(self._settings)
 
     @property
     def api_key(self) -> str:
@@ -74,23 +72,9 @@ class BaseClient:
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        """A request as httpx takes it."""
-        headers = {**self._settings.headers, "x-client-request-id": str(uuid.uuid4())}
-        content = None
-        if request.body is not None:
-            content = json.dumps(request.body).encode()
-            headers["Content-Type"] = "application/json"
-        return {
-            "method": request.method,
-            "url": self._settings.url(request),
-            "headers": headers,
-            "content": content,
-        }
-
-    def _prepared(self, request: Request) -> httpx.Request:
-        """A request for a connection of ours, past the merging that an httpx client would do."""
-        return httpx.Request(**self._arguments(request), extensions={"timeout": self._timeouts})
-
-    def _answer(self, response: httpx.Response) -> tuple[int, httpx.Headers, bytes]:
-        return response.status_code, response.headers, self._settings.redacted(response.content)
+    def _answer(self, response: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in response.headers.raw:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return response.status_code, headers, self._settings.redacted(response.content)

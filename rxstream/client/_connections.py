@@ -18,9 +18,9 @@ import httpx
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["AsyncConnections", "Connections"]
+__all__ = ["CLOSED", "LIMITS", "AsyncConnections", "Connections", "transport_of"]
 
-_LIMITS: Final = httpx.Limits(
+LIMITS: Final = httpx.Limits(
     max_connections=1,
     max_keepalive_connections=1,
     # Below the 60 s after which load balancers commonly close an idle connection.
@@ -31,8 +31,8 @@ _LIMITS: Final = httpx.Limits(
 class Connections:
     """Up to `maximum` connections, handed out to threads."""
 
-    def __init__(self, timeout: float, maximum: int) -> None:
-        self._timeout = timeout
+    def __init__(self, base: httpx.URL, maximum: int) -> None:
+        self._base = base
         self._tls: ssl.SSLContext | None = None
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
@@ -67,13 +67,13 @@ class Connections:
     def _take(self) -> _Connection:
         with self._lock:
             if self._closed:
-                raise RuntimeError(_CLOSED)
+                raise RuntimeError(CLOSED)
             if self._idle:
                 return self._idle.pop()
             if self._tls is None:
                 self._tls = httpx.create_ssl_context()
-            client = httpx.Client(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
-            connection = _Connection(client)
+            client = httpx.Client(verify=self._tls, limits=LIMITS)
+            connection = _Connection(client, self._base)
             self._open.add(connection)
             return connection
 
@@ -84,17 +84,21 @@ class Connections:
 
 
 class _Connection:
-    __slots__ = ("_client", "_closed", "_stream")
+    __slots__ = ("_client", "_closed", "_handle", "_stream")
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(self, client: httpx.Client, base: httpx.URL) -> None:
         self._client = client
+        transport: httpx.BaseTransport = transport_of(client, base)
+        self._handle = transport.handle_request
         self._stream: Any = None
         self._closed = False
 
     def send(self, request: httpx.Request) -> httpx.Response:
         if self._stream is None:
             request.extensions["trace"] = self._trace
-        return self._client.send(request)
+        response = self._handle(request)
+        response.read()
+        return response
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         if _is_stream(event, info):
@@ -117,8 +121,8 @@ class _Connection:
 class AsyncConnections:
     """Up to `maximum` connections, handed out to tasks of one event loop."""
 
-    def __init__(self, timeout: float, maximum: int) -> None:
-        self._timeout = timeout
+    def __init__(self, base: httpx.URL, maximum: int) -> None:
+        self._base = base
         self._tls: ssl.SSLContext | None = None
         self._idle: list[_AsyncConnection] = []
         self._open: set[_AsyncConnection] = set()
@@ -150,29 +154,33 @@ class AsyncConnections:
 
     def _take(self) -> _AsyncConnection:
         if self._closed:
-            raise RuntimeError(_CLOSED)
+            raise RuntimeError(CLOSED)
         if self._idle:
             return self._idle.pop()
         if self._tls is None:
             self._tls = httpx.create_ssl_context()
-        client = httpx.AsyncClient(verify=self._tls, timeout=self._timeout, limits=_LIMITS)
-        connection = _AsyncConnection(client)
+        client = httpx.AsyncClient(verify=self._tls, limits=LIMITS)
+        connection = _AsyncConnection(client, self._base)
         self._open.add(connection)
         return connection
 
 
 class _AsyncConnection:
-    __slots__ = ("_client", "_closed", "_stream")
+    __slots__ = ("_client", "_closed", "_handle", "_stream")
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, base: httpx.URL) -> None:
         self._client = client
+        transport: httpx.AsyncBaseTransport = transport_of(client, base)
+        self._handle = transport.handle_async_request
         self._stream: Any = None
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         if self._stream is None:
             request.extensions["trace"] = self._trace
-        return await self._client.send(request)
+        response = await self._handle(request)
+        await response.aread()
+        return response
 
     async def _trace(self, event: str, info: dict[str, Any]) -> None:
         if _is_stream(event, info):
@@ -188,7 +196,17 @@ class _AsyncConnection:
         await self._client.aclose()
 
 
-_CLOSED: Final = "this client is closed"
+def transport_of(client: Any, url: httpx.URL) -> Any:
+    """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
+
+    A whole client does more for each request than a poll needs: cookies, redirects, a line in the
+    log. Which proxy the environment names is httpx's business all the same, and its choice has no
+    public name.
+    """
+    return client._transport_for_url(url)  # noqa: SLF001 -- as above
+
+
+CLOSED: Final = "this client is closed"
 
 
 def _is_stream(event: str, info: dict[str, Any]) -> bool:

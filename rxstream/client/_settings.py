@@ -15,7 +15,8 @@ from .._checks import optional, seconds
 from .._version import __version__
 
 if TYPE_CHECKING:
-    from .._wire import Request
+    from collections.abc import Mapping
+
     from ..backoff import Duration
 
 __all__ = ["Settings", "settings_of"]
@@ -32,7 +33,7 @@ class Settings:
     base_url: str
     timeout: float
     token: str = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    secrets: tuple[bytes, ...] = field(repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,15 +46,14 @@ class Settings:
             "Accept-Encoding": "gzip",
         }
 
-    def url(self, request: Request) -> str:
-        """The whole address of a request."""
-        query = urlencode({"api_key": self.api_key, **request.query})
-        return f"{self.base_url}{request.path}?{query}"
+    def query(self, more: Mapping[str, str]) -> str:
+        """The query of a request."""
+        return urlencode({"api_key": self.api_key, **more})
 
     def redacted(self, body: bytes) -> bytes:
         """Blot out our own secrets, should an answer repeat them."""
         for secret in self.secrets:
-            body = body.replace(secret.encode(), b"***")
+            body = body.replace(secret, b"***")
         return body
 
 
@@ -102,7 +102,7 @@ def settings_of(
         base_url=_checked_url(address, allow_http=allow_http),
         timeout=_timeout(timeout),
         token=token,
-        secrets=tuple(part for part in (token, secret) if part),
+        secrets=tuple(part.encode() for part in (token, secret) if part),
     )
 
 

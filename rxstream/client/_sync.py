@@ -77,7 +77,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         )
         optional(http_client, httpx.Client, "http_client")
         self._http_client = http_client
-        self._connections = Connections(self.timeout, max_connections)
+        self._connections = Connections(self._outgoing.base, max_connections)
 
     def get_task(self, task_id: str) -> TaskSnapshot:
         """Poll a task once.
@@ -130,13 +130,13 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
     def _start(self, request: Request) -> str | None:
         return read_started(*self._send(request))
 
-    def _send(self, request: Request) -> tuple[int, httpx.Headers, bytes]:
+    def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
             if self._http_client is not None:
-                arguments = self._arguments(request)
+                arguments = self._outgoing.arguments(request)
                 response = self._http_client.request(**arguments, follow_redirects=False)
             else:
-                response = self._connections.send(self._prepared(request))
+                response = self._connections.send(self._outgoing.request(request))
                 self._is_open = True
         except (httpx.RequestError, OSError) as error:
             raise transport_error(error) from error
