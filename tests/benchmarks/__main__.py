@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Part]]]] = {
     "cost": cost.run,
+    "delayed": cost.delayed,
     "batch": batch.run,
     "sites": batch.sites,
     "endless": batch.endless,
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, help="rounds of each contender; 3, or 1 if quick")
     parser.add_argument(
+        "--delay", type=float, default=0.0, help="seconds that the server of `cost` takes to answer"
+    )
+    parser.add_argument(
         "--write-docs", action="store_true", help=f"put tables and plots into {page.PAGE.name}"
     )
     given = parser.parse_args(arguments)
@@ -52,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(
         quick=given.quick,
         full=given.full,
+        delay=given.delay,
         waits=tuple(given.waits or ([100] if given.quick else [100, 300, 1000])),
         rounds=given.rounds or (1 if given.quick else 3),
     )

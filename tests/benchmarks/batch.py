@@ -18,10 +18,8 @@ __all__ = ["endless", "run", "sites"]
 
 _SIZES: Final = (1_000, 10_000, 100_000)
 _QUICK: Final = (1_000, 10_000)
+_LEAST: Final = 10_000
 _ENDLESS: Final = 1_000_000
-# Enough for the last of them to poll before the first one polls again.
-_INTERVAL: Final = 0.5
-_INTERVAL_A_WAIT: Final = 1.5e-4
 _MEMORY: Final[dict[str, tuple[str, ...]]] = {
     "the wait alone": (),
     "with a snapshot of its own": ("--parsed",),
@@ -34,12 +32,7 @@ def run(options: Options) -> Iterator[Part]:
     costs: dict[str, list[float]] = {str(size): [] for size in sizes}
     for name in alternate(list(costs), options.rounds):
         size = int(name)
-        found = contend(
-            "batch",
-            waits=size,
-            interval=_INTERVAL + size * _INTERVAL_A_WAIT,
-            repeat=max(10_000 // size, 1),
-        )
+        found = contend("batch", waits=size, interval=1.0, repeat=max(_LEAST // size, 1))
         costs[name].append(found["cpu"] / size * 1e6)
     rows: list[list[str]] = []
     for name, found_costs in costs.items():

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from . import in_memory
 from .many import batch, endless, memory
 from .merging import MERGES, merge
-from .over_http import CONTENDERS
+from .over_http import ASYNC, looped
+from .over_http_sync import SYNC
 from .policies import DURATIONS, POLICIES, limit
 from .report import require, show
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+_OVER_HTTP: Final = {**{name: looped(name) for name in ASYNC}, **SYNC}
 _ENGINES: Final[dict[str, Callable[[Sequence[str], int], Awaitable[None]]]] = {
     "engine-async": in_memory.engine_async,
     "engine-sync": in_memory.engine_sync,
@@ -27,33 +29,30 @@ _ENGINES: Final[dict[str, Callable[[Sequence[str], int], Awaitable[None]]]] = {
 }
 
 
-async def _over_http(options: argparse.Namespace) -> dict[str, float]:
+def _over_http(options: argparse.Namespace) -> dict[str, float]:
     """Wait for all once to open the connections, and then once by the clock."""
-    async with CONTENDERS[options.name](options.url) as wait:
+    with _OVER_HTTP[options.name](options.url) as wait_for_all:
 
-        async def all_of(running: int) -> None:
+        def all_of(running: int) -> None:
             ids = [f"{running}-{options.tag}-{number}" for number in range(options.waits)]
-            results = await asyncio.gather(*(wait(each, options.interval) for each in ids))
+            results = wait_for_all(ids, options.interval)
             require([result["task_id"] for result in results] == ids, "a wait had a wrong result")
 
-        start = time.process_time()
-        await all_of(0)
-        warm_up = time.process_time() - start
-        return {**await _measured(all_of, options.polls - 1), "warm_up": warm_up}
+        all_of(0)
+        gc.collect()
+        cpu, wall = time.process_time(), time.monotonic()
+        all_of(options.polls - 1)
+        return {"cpu": time.process_time() - cpu, "wall": time.monotonic() - wall}
 
 
 async def _in_memory(options: argparse.Namespace) -> dict[str, float]:
     engine = _ENGINES[options.name]
     ids = [f"{options.tag}-{number}" for number in range(options.waits)]
     await engine(ids[:100], 2)
-    return await _measured(lambda polls: engine(ids, polls), options.polls)
-
-
-async def _measured(work: Callable[[int], Awaitable[None]], polls: int) -> dict[str, float]:
     gc.collect()
-    cpu, wall = time.process_time(), time.monotonic()
-    await work(polls)
-    return {"cpu": time.process_time() - cpu, "wall": time.monotonic() - wall}
+    cpu = time.process_time()
+    await engine(ids, options.polls)
+    return {"cpu": time.process_time() - cpu}
 
 
 async def _footprint(options: argparse.Namespace) -> dict[str, float]:
@@ -75,7 +74,7 @@ def _awaited(
 
 
 WORKS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
-    **dict.fromkeys(CONTENDERS, _awaited(_over_http)),
+    **dict.fromkeys(_OVER_HTTP, _over_http),
     **dict.fromkeys(_ENGINES, _awaited(_in_memory)),
     "bytes": _awaited(_footprint),
     "batch": batch,

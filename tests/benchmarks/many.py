@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rxstream import TaskOutcome, TaskSnapshot, tasks_observable
+from rxstream.testing import run_virtual
 
 from .report import require
 
@@ -133,7 +134,8 @@ def batch(options: Namespace) -> dict[str, float]:
         cpu, wall = time.process_time() - cpu, time.monotonic() - wall
         return {"cpu": cpu / options.repeat, "wall": wall / options.repeat}
 
-    return asyncio.run(repeated())
+    # Pauses cost nothing there, and end only when everybody has polled, however slow the machine.
+    return run_virtual(repeated())
 
 
 def memory(options: Namespace) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Options:
 
     quick: bool
     full: bool
+    delay: float
     waits: tuple[int, ...]
     rounds: int
 
