@@ -3,7 +3,7 @@
 from . import backoff, errors, operators
 from ._async_iterable import to_async_iterable
 from ._batch import tasks_observable
-from ._gate import Gate
+from ._gate import Gate, GateStatistics
 from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._tasks import task_observable, wait_for_task, wait_for_task_async
 from ._version import __version__
@@ -18,6 +18,7 @@ __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "AsyncStreamClient",
     "Gate",
     "StreamClient",
+    "GateStatistics",
     "RateLimitInfo",
     "TaskOutcome",
     "TaskSnapshot",

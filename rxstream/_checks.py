@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-__all__ = ["checked_schedule", "function", "optional", "seconds", "text", "to_mapping", "whole"]
+__all__ = [
+    "checked_schedule",
+    "fraction",
+    "function",
+    "optional",
+    "seconds",
+    "text",
+    "to_mapping",
+    "whole",
+]
 
 
 def seconds(value: object, name: str) -> float:
@@ -44,6 +53,22 @@ def whole(value: object, name: str) -> int:
         msg = f"{name} must be 1 or more, not {value}"
         raise ValueError(msg)
     return value
+
+
+def fraction(value: object, name: str) -> float:
+    """Check a share of a whole.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is NaN, negative, or not less than 1.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        msg = f"{name} must be a number from 0.0 to less than 1.0, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not 0 <= value < 1:
+        msg = f"{name} must be from 0.0 to less than 1.0, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
 
 
 def text(value: object, name: str, hint: str = "") -> str:

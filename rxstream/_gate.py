@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import weakref
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ._checks import whole
+from ._checks import fraction, whole
 from ._clock import TIMER_THREAD
+from ._fetch import is_async
+from ._pace import Pace
+from ._per_object import PerObject
 
 if TYPE_CHECKING:
     from ._clock import Clock
     from ._snapshot import RateLimitInfo
 
-__all__ = ["Gate", "gate_of"]
+__all__ = ["Gate", "GateStatistics"]
 
-_NEVER: Final = -math.inf
-# Pacing begins when less than this part of the window's requests is left.
-_LOW: Final = 4
 # Clocks round to the microsecond, and a pause below that would be asked for again for ever.
 _TICK: Final = 1e-6
 _ASYNC_DEFAULT: Final = 100
 _SYNC_DEFAULT: Final = 32
+# How many polls go out before any answer has told of the rate limit.
+_SLOW_START: Final = 8
 
 
 class Waiter(Protocol):
@@ -34,38 +35,86 @@ class Waiter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class GateStatistics:
+    """What a gate is doing at one moment, and what it knows of the rate limit."""
+
+    in_flight: int
+    """Polls that are under way."""
+    queued: int
+    """Polls that wait for their turn."""
+    closed_for: float
+    """Seconds until anybody may poll, after a 429 or with the window used up; 0.0 if it is open."""
+    paced_for: float
+    """Seconds until the window ends, while polls are spread over it; 0.0 while they are not."""
+    limit: int | None
+    """Requests in a window, as the newest answer said; None before any has."""
+    remaining: int | None
+    """Requests left in the window, as the newest answer said; None before any has."""
+    reset_after: float | None
+    """Seconds until the window ends; None where no window is known."""
+    rate_limited: int
+    """How many polls were answered with a 429."""
+
+
 class Gate:
     """Bounds the polls in flight and keeps them within the client's rate limit.
 
     First come, first served, without a thread or a coroutine for each poll that waits. After a 429
-    nobody polls before the time that the server named. When less than a quarter of the window's
-    requests are left, polls are spread evenly over the time until the window ends.
+    nobody polls before the time that the server named. The budget of a rate-limit window lasts
+    until its end: a quarter of it may be spent ahead of time, then polls are spread over what is
+    left of the window, and a share of what is left is kept for your other calls. Before any answer
+    has told of a limit, few polls go out at once, one more for each answer.
 
-    Each client object has a gate of its own; pass one explicitly to share it between clients of
-    one application (Stream counts by application, not by connection) or to change its width.
+    Each client object has a gate of its own, which `Gate.of(client)` gives; pass one explicitly to
+    share it between clients of one application (Stream counts by application, not by connection) or
+    to change its width.
     """
 
-    def __init__(self, max_in_flight: int = _ASYNC_DEFAULT) -> None:
+    def __init__(self, max_in_flight: int = _ASYNC_DEFAULT, *, reserve: float = 0.1) -> None:
         """Make a gate.
 
         Args:
             max_in_flight: How many polls may be in flight at once, 1 or more. Each poll of a sync
                 client takes a thread while it is in flight.
+            reserve: The share of the rate limit that is left for other calls of your application,
+                from 0.0 to less than 1.0.
 
         Raises:
-            TypeError: `max_in_flight` is no whole number.
-            ValueError: `max_in_flight` is less than 1.
+            TypeError: `max_in_flight` is no whole number, or `reserve` is no number.
+            ValueError: `max_in_flight` is less than 1, or `reserve` is out of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
+        self._pace = Pace(fraction(reserve, "reserve"))
+        self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.Lock()
         self._queue: OrderedDict[Waiter, Clock] = OrderedDict()
         self._in_flight = 0
         self._draining = False
         self._clock: Clock = TIMER_THREAD
-        self._closed_until = _NEVER
-        self._spacing = 0.0
-        self._spaced_until = _NEVER
         self._alarm: tuple[Waiter, Clock, Any] | None = None
+
+    @classmethod
+    def of(cls, client: object) -> Gate:
+        """The gate that all polls of a client object pass, made when it is first asked for.
+
+        It is as wide as the client's `max_connections` says, else 100; for a sync client never
+        wider than 32, since each of its polls takes a thread.
+
+        Args:
+            client: As for `task_observable`.
+
+        Raises:
+            TypeError: The client has no `get_task`.
+        """
+        colour = is_async(client)
+
+        def make() -> Gate:
+            width = getattr(client, "max_connections", None)
+            wide = width if isinstance(width, int) and width > 0 else _ASYNC_DEFAULT
+            return cls(wide if colour else min(wide, _SYNC_DEFAULT))
+
+        return _gates.get(client, make)
 
     def __repr__(self) -> str:
         """Show the width and how full it is."""
@@ -74,14 +123,33 @@ class Gate:
             f"in_flight={self._in_flight}, queued={len(self._queue)})"
         )
 
+    def statistics(self) -> GateStatistics:
+        """Look at what it is doing now, and at what it knows of the rate limit."""
+        with self._lock:
+            now, pace = self._clock.now(), self._pace
+            return GateStatistics(
+                in_flight=self._in_flight,
+                queued=len(self._queue),
+                closed_for=pace.closed_for(now),
+                paced_for=pace.paced_for(now),
+                limit=pace.limit,
+                remaining=pace.remaining,
+                reset_after=pace.reset_after(now),
+                rate_limited=pace.refused,
+            )
+
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
         with self._lock:
-            at_once = self._is_open and not self._queue and self._in_flight < self._max_in_flight
+            now = self._adopt(clock)
+            at_once = (
+                not self._queue
+                and self._in_flight < self._width
+                and self._pace.pause(now, 0) <= _TICK
+            )
             if at_once:
-                self._in_flight += 1
+                self._admit(now)
             else:
-                self._adopt(clock)
                 self._queue[waiter] = clock
         if at_once:
             waiter.admitted()
@@ -96,55 +164,54 @@ class Gate:
                 self._disarm()
             elif self._alarm is not None and self._alarm[0] not in self._queue:
                 # It may have been set on the loop of the one that goes, and end with it.
-                self._arm(self._closed_until - self._clock.now())
+                self._arm(self._pace.pause(self._clock.now(), len(self._queue)))
 
     def leave(
-        self, clock: Clock, rate_limit: RateLimitInfo | None = None, closed_for: float = 0.0
+        self,
+        clock: Clock,
+        rate_limit: RateLimitInfo | None = None,
+        refused_for: float | None = None,
     ) -> None:
         """Give back the place of a poll that ended.
 
         Args:
             clock: The clock of the wait.
             rate_limit: What its answer said of the rate limit.
-            closed_for: For how many seconds the server wants no more polls; wins over `rate_limit`.
+            refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
+                it named no time.
         """
         with self._lock:
             self._in_flight -= 1
-            if closed_for > 0:
-                self._close(clock, closed_for)
+            if refused_for is not None:
+                self._pace.refuse(self._adopt(clock), refused_for, rate_limit)
             elif rate_limit is not None:
-                self._pace(clock, rate_limit)
+                self._pace.learn(self._adopt(clock), rate_limit, self._in_flight)
+            self._widen(refused=refused_for is not None)
             is_awaited = bool(self._queue)
         if is_awaited:
             self._drain()
 
-    @property
-    def _is_open(self) -> bool:
-        return self._closed_until == _NEVER and not self._spacing
+    def _widen(self, *, refused: bool) -> None:
+        """Let as many go as may, once it is known how fast; till then, one more for each answer."""
+        if self._pace.limit is not None:
+            self._width = self._max_in_flight
+        elif refused:
+            self._width = min(self._max_in_flight, _SLOW_START)
+        elif self._width < self._max_in_flight:
+            self._width += 1
 
-    def _close(self, clock: Clock, seconds: float) -> None:
-        self._adopt(clock)
-        self._closed_until = max(self._closed_until, clock.now() + seconds)
+    def _admit(self, now: float) -> None:
+        self._in_flight += 1
+        self._pace.sent(now)
 
-    def _pace(self, clock: Clock, rate_limit: RateLimitInfo) -> None:
-        self._spacing = 0.0
-        if rate_limit.remaining * _LOW >= rate_limit.limit:
-            return
-        window = rate_limit.reset_after.total_seconds()
-        left = rate_limit.remaining - self._in_flight
-        if left <= 0:
-            self._close(clock, window)
-        elif window > 0:
-            self._adopt(clock)
-            self._spacing, self._spaced_until = window / left, clock.now() + window
-
-    def _adopt(self, clock: Clock) -> None:
-        """Carry what is known over to the time that the newest wait lives in."""
-        if clock.timeline is not self._clock.timeline:
-            shift = clock.now() - self._clock.now()
-            self._closed_until += shift
-            self._spaced_until += shift
-        self._clock = clock
+    def _adopt(self, clock: Clock) -> float:
+        """Carry what is known over to the time that the newest wait lives in, and tell it."""
+        now = clock.now()
+        if clock is not self._clock:
+            if clock.timeline is not self._clock.timeline:
+                self._pace.shift(now - self._clock.now())
+            self._clock = clock
+        return now
 
     def _drain(self) -> None:
         # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
@@ -166,14 +233,11 @@ class Gate:
     def _next(self) -> Waiter | None:
         """The next wait that may poll now; None ends the draining."""
         with self._lock:
-            if self._queue and self._in_flight < self._max_in_flight:
+            if self._queue and self._in_flight < self._width:
                 now = self._clock.now()
-                pause = self._closed_until - now
+                pause = self._pace.pause(now, len(self._queue))
                 if pause <= _TICK:
-                    if now >= self._spaced_until:
-                        self._spacing = 0.0
-                    self._closed_until = now + self._spacing if self._spacing else _NEVER
-                    self._in_flight += 1
+                    self._admit(now)
                     waiter, _ = self._queue.popitem(last=False)
                     if not self._queue:
                         self._disarm()
@@ -201,29 +265,5 @@ def _nothing() -> None:
     pass
 
 
-_gates: dict[int, tuple[weakref.ref[object], Gate]] = {}
-_gates_lock = threading.Lock()
-# For clients that cannot be referred to weakly, so that they stay bounded too.
-_shared: Final = Gate(_SYNC_DEFAULT)
-
-
-def gate_of(client: object, *, is_async: bool) -> Gate:
-    """The gate of a client object, made when it is first asked for.
-
-    It is as wide as the client's `max_connections` says, else 100; for a sync client never wider
-    than 32, since each of its polls takes a thread.
-    """
-    key = id(client)
-    with _gates_lock:
-        known = _gates.get(key)
-        if known is not None and known[0]() is client:
-            return known[1]
-        try:
-            alive = weakref.ref(client, lambda _: _gates.pop(key, None))
-        except TypeError:
-            return _shared
-        width = getattr(client, "max_connections", None)
-        wide = width if isinstance(width, int) and width > 0 else _ASYNC_DEFAULT
-        gate = Gate(wide if is_async else min(wide, _SYNC_DEFAULT))
-        _gates[key] = alive, gate
-        return gate
+# For clients that cannot be referred to weakly too, so that they stay bounded.
+_gates: Final = PerObject(Gate(_SYNC_DEFAULT))

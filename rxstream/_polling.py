@@ -165,14 +165,14 @@ class Polling(abc.DisposableBase):
 
     def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
         """A request ended, on whatever thread; the gate hears of it even if nobody else does."""
-        closed_for = 0.0
+        refused_for = None
         if snapshot is not None:
             rate_limit = snapshot.rate_limit
         else:
             rate_limit = error.rate_limit if isinstance(error, StreamApiException) else None
             if isinstance(error, StreamRateLimitException):
-                closed_for = named_delay(error)
-        self._gate.leave(self._clock, rate_limit, closed_for)
+                refused_for = named_delay(error)
+        self._gate.leave(self._clock, rate_limit, refused_for)
         if self._state is not _State.DONE:
             self._clock.deliver(lambda: self._receive(snapshot, error))
 

@@ -13,7 +13,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ._checks import checked_schedule, optional, seconds, text
 from ._fetch import fetch_of, is_async
-from ._gate import Gate, gate_of
+from ._gate import Gate
 from ._log import log_deaf
 from ._polling import Plan, Polling
 from ._schedulers import clock_of
@@ -100,7 +100,7 @@ def task_observable(
             observer,
             clock,
             fetch_of(client, clock, is_async=colour),
-            gate if gate is not None else gate_of(client, is_async=colour),
+            gate if gate is not None else Gate.of(client),
         )
         if wake is None:
             clock.run(wait.begin)

@@ -26,6 +26,8 @@ ORDER = [
     "_attempt",
     "_in_place",
     "_fetch",
+    "_per_object",
+    "_pace",
     "_gate",
     "_pauses",
     "_log",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from rxstream import AsyncStreamClient, StreamClient, TaskSnapshot, task_observable
-from rxstream._gate import gate_of
+from rxstream import AsyncStreamClient, Gate, StreamClient, TaskSnapshot, task_observable
 from rxstream.testing import TaskServer, assert_nothing_left, delayed, hang, status
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def test_async_storm(server: TaskServer, *, own: bool) -> None:
                     ).subscribe(on_error=told(errors))
                     loop.call_later(rng.uniform(0, WITHIN), wait.dispose)
                 await asyncio.sleep(WITHIN)
-            gate = gate_of(client, is_async=True)
+            gate = Gate.of(client)
             async with asyncio.timeout(5):
                 while "in_flight=0, queued=0" not in repr(gate):  # noqa: ASYNC110 -- it tells nobody
                     await asyncio.sleep(WITHIN)
@@ -102,4 +101,4 @@ def test_a_disposed_hanging_request_of_a_sync_client_ends_with_the_client() -> N
             while server.in_flight == 0:
                 threading.Event().wait(0.005)
             wait.dispose()
-            assert "in_flight=1" in repr(gate_of(client, is_async=False))
+            assert "in_flight=1" in repr(Gate.of(client))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from rxstream import Gate, backoff, task_observable
-from rxstream._gate import gate_of
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -76,11 +75,11 @@ def test_each_client_object_has_one_of_its_own_unless_given() -> None:
     time = VirtualTime()
     clients = [FakeClient(delayed(completed(), 1.0), scheduler=time) for _ in range(2)]
     for client in clients:
-        start(client, time, ids(40))
+        start(client, time, ids(80))
     time.start()
     assert [client.most_in_flight for client in clients] == [32, 32]
-    assert gate_of(clients[0], is_async=False) is gate_of(clients[0], is_async=False)
-    assert gate_of(clients[0], is_async=False) is not gate_of(clients[1], is_async=False)
+    assert Gate.of(clients[0]) is Gate.of(clients[0])
+    assert Gate.of(clients[0]) is not Gate.of(clients[1])
 
 
 @pytest.mark.parametrize(
@@ -101,23 +100,35 @@ def test_it_is_as_wide_as_the_clients_connections(
     class Client:
         max_connections = maximum
 
-    client = Client()
-    assert f"max_in_flight={width}," in repr(gate_of(client, is_async=is_async))
+        def get_task(self, task_id: str) -> None: ...
+
+    class AsyncClient:
+        max_connections = maximum
+
+        async def get_task(self, task_id: str) -> None: ...
+
+    client = AsyncClient() if is_async else Client()
+    assert f"max_in_flight={width}," in repr(Gate.of(client))
 
 
 def test_a_gate_goes_with_its_client() -> None:
     client = FakeClient(completed())
     known = id(client)
-    gate_of(client, is_async=False)
+    assert Gate.of(client) is Gate.of(client)
     del client
     gc.collect()
     from rxstream import _gate  # noqa: PLC0415 -- looks inside
 
-    assert known not in _gate._gates
+    assert known not in _gate._gates._known
 
 
 def test_clients_that_cannot_be_referred_to_weakly_share_a_bounded_one() -> None:
-    assert gate_of(3, is_async=False) is gate_of("x", is_async=True)
+    class Client:
+        __slots__ = ()
+
+        def get_task(self, task_id: str) -> None: ...
+
+    assert Gate.of(Client()) is Gate.of(Client())
 
 
 @pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
@@ -156,13 +167,15 @@ def test_when_the_window_runs_low_the_polls_left_are_spread_till_its_end() -> No
     client = FakeClient({"a": low, "b": "running"}, scheduler=time)
     start(client, time, ["a"], poll_interval=100.0, timeout=None)
     start(client, time, ["b"], poll_interval=0.1, timeout=None)
-    time.start(until=19)
+    time.start(until=20)
     times = [request.at for request in client.requests if request.task_id == "b"]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert len(times) == pytest.approx(10, abs=1)
-    assert all(gap == pytest.approx(2.0, abs=0.11) for gap in gaps)
+    assert len(times) == pytest.approx(9, abs=1)
+    assert gaps[0] == pytest.approx(20 / (10 * 0.9), abs=0.11), "a tenth is left for other calls"
+    assert all(gap == pytest.approx(2.0, abs=0.5) for gap in gaps)
     time.start(until=40)
-    assert client.polls("b") > 100, "the window has ended"
+    after = client.polls("b") - len(times)
+    assert after == pytest.approx(60 * 0.9, abs=2), "an even pace until an answer tells more"
 
 
 def test_when_the_window_is_used_up_nobody_polls_before_its_end() -> None:
@@ -178,13 +191,35 @@ def test_when_the_window_is_used_up_nobody_polls_before_its_end() -> None:
     assert client.polls("b") == pytest.approx(3, abs=1)
 
 
-@pytest.mark.parametrize("remaining", [60, 30, 15])
-def test_a_window_with_a_quarter_left_is_not_paced(remaining: int) -> None:
+@pytest.mark.parametrize(
+    ("remaining", "polls"), [(60, 21), (45, 21), (44, 16), (30, 11), (15, 6), (1, 1)]
+)
+def test_a_quarter_of_the_window_may_be_spent_ahead_of_time(remaining: int, polls: int) -> None:
     time = VirtualTime()
     client = FakeClient(rate_limited(status("running"), 60, remaining, 50), scheduler=time)
     start(client, time, ["a"], poll_interval=1.0, timeout=None)
     time.start(until=20)
-    assert client.polls("a") == 21
+    assert client.polls("a") == polls
+
+
+def test_few_polls_go_out_before_anything_is_known_of_the_limit() -> None:
+    time = VirtualTime()
+    client = FakeClient(delayed(completed(), 1.0), scheduler=time)
+    start(client, time, ids(500), gate=Gate(50))
+    sent = []
+    for until in (0.5, 1.5, 2.5, 3.5, 4.5):
+        time.start(until=until)
+        sent.append(client.in_flight)
+    assert sent == [8, 16, 32, 50, 50]
+
+
+def test_all_may_go_once_an_answer_has_told_of_a_limit_that_is_wide_enough() -> None:
+    time = VirtualTime()
+    answer = rate_limited(delayed(completed(), 1.0), 10_000, 9_000, 60)
+    client = FakeClient(answer, scheduler=time)
+    start(client, time, ids(500), gate=Gate(50))
+    time.start(until=1.5)
+    assert client.in_flight == 50
 
 
 def test_a_poll_that_gave_up_its_place_in_the_queue_leaves_no_timer() -> None:
