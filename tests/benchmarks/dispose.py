@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from rxstream import AsyncStreamClient, task_observable
-from rxstream._gate import gate_of
+from rxstream import AsyncStreamClient, Gate, task_observable
 from rxstream.testing import TaskServer, hang
 
 from .processes import KEY, SECRET, Options, Server, installed
@@ -84,7 +83,7 @@ async def _storm(url: str, batches: int, connections: str, *, awaited: bool) -> 
     before = _sockets(), set(threading.enumerate())
     async with AsyncExitStack() as stack:
         client = await _client_on(connections, url, stack)
-        gate = gate_of(client, is_async=True)
+        gate = Gate.of(client)
 
         def ended(wait: asyncio.Task[Any]) -> None:
             if not wait.cancelled() and (error := wait.exception()) is not None:
@@ -107,7 +106,7 @@ async def _storm(url: str, batches: int, connections: str, *, awaited: bool) -> 
                 loop.call_later(rng.uniform(0, _WITHIN), give_up)
             await asyncio.sleep(_WITHIN)
         async with asyncio.timeout(_PATIENCE):
-            while "in_flight=0, queued=0" not in repr(gate):  # noqa: ASYNC110 -- it has no event
+            while (now := gate.statistics()).in_flight or now.queued:  # noqa: ASYNC110 -- it has no event
                 await asyncio.sleep(_LOOK_EVERY)
             start = time.monotonic()
             require((await client.get_task("9-after")).status == "running", "the client is broken")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
-from rxstream import RateLimitInfo, TaskOutcome, TaskSnapshot, tasks_observable
+from rxstream import Gate, RateLimitInfo, TaskOutcome, TaskSnapshot, tasks_observable
 from rxstream.errors import StreamRateLimitException
 from rxstream.testing import VirtualTime
 
@@ -167,6 +167,8 @@ def rxstream(durations: Sequence[float]) -> Found:
     outcomes = tasks_observable(client, ids, poll_interval=INTERVAL, timeout=None)
     with outcomes.subscribe(outcome, scheduler=time):
         time.start()
+    counted = Gate.of(client).statistics().rate_limited
+    require(counted == client.refused, f"the gate saw {counted} of {client.refused} refusals")
     found.requests, found.refused = client.requests, client.refused
     return found
 
