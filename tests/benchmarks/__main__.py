@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import batch, cost, deadline, dispose, engine, imports, limit, merge, page
+from . import batch, cost, deadline, dispose, engine, imports, limit, merge, page, sockets
 from .processes import Options
 from .report import Note, Plot, Table, WrongResultError, show
 
@@ -21,9 +21,12 @@ _BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Part]]]] = {
     "delayed": cost.delayed,
     "batch": batch.run,
     "sites": batch.sites,
+    "batch-http": sockets.batch,
+    "threads": sockets.threads,
     "endless": batch.endless,
     "merge": merge.run,
     "limit": limit.run,
+    "limited": sockets.limited,
     "engine": engine.run,
     "deadline": deadline.run,
     "dispose": dispose.run,
@@ -43,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         help="waits at once of `cost`, may be repeated; 100, 300 and 1,000, or 100 if quick",
     )
-    parser.add_argument("--rounds", type=int, help="rounds of each contender; 3, or 1 if quick")
+    parser.add_argument(
+        "--rounds", type=int, help="rounds of each contender; 3 at most, 1 if quick"
+    )
     parser.add_argument(
         "--delay", type=float, default=0.0, help="seconds that the server of `cost` takes to answer"
     )
@@ -59,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         delay=given.delay,
         waits=tuple(given.waits or ([100] if given.quick else [100, 300, 1000])),
         rounds=given.rounds or (1 if given.quick else 3),
+        all_rounds=given.rounds is not None,
     )
     show(page.machine())
     wrong = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import in_memory
 from .many import batch, endless, memory
+from .many_http import batch_http, limited, limited_official, threads
 from .merging import MERGES, merge
 from .over_http import ASYNC, looped
 from .over_http_sync import SYNC
@@ -80,6 +81,10 @@ WORKS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
     "batch": batch,
     "memory": memory,
     "endless": endless,
+    "batch-http": batch_http,
+    "threads-sync": threads,
+    "limited": limited,
+    "limited-official": limited_official,
     **{f"merge-ready-{name}": merge for name in (*MERGES, "tasks")},
     **{f"merge-live-{name}": merge for name in MERGES if name != "merge"},
     **{f"limit-{policy}-{kind}": limit for policy in POLICIES for kind in DURATIONS},
@@ -96,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--polls", type=int, default=5)
     parser.add_argument("--interval", type=float, default=0.5)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--transport", default="httpx")
     parser.add_argument("--parsed", action="store_true", help="answers as from the wire")
     parser.add_argument("--traced", action="store_true", help="count allocations")
     options = parser.parse_args(arguments)

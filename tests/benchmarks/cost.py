@@ -20,10 +20,9 @@ __all__ = ["delayed", "run"]
 _INTERVAL: Final = 0.5
 _DELAY: Final = 0.05
 # The official client takes tens of milliseconds for each poll of a thousand waits.
-_POLLS: Final = {100: 5, 300: 4}
-_FEW_POLLS: Final = 3
-_MANY: Final = 1000
-_ROUNDS_OF_MANY: Final = 2
+_POLLS: Final = {100: 4, 300: 3}
+_FEW_POLLS: Final = 2
+_ROUNDS: Final = {100: 3, 300: 2}
 _NAMES: Final = {
     "official": "`getstream.AsyncStream.wait_for_task`, gathered",
     "naive": "reactivex alone, `interval` and `flat_map`, on httpx",
@@ -56,7 +55,9 @@ def run(options: Options) -> Iterator[Part]:
     """Run it; how many wait at once matters to a stock pool, so by default there are three."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for waits in options.waits:
-        rounds = options.rounds if waits < _MANY else min(options.rounds, _ROUNDS_OF_MANY)
+        rounds = options.rounds
+        if not options.all_rounds:
+            rounds = min(rounds, _ROUNDS.get(waits, 1))
         costs = _measured(_available(_NAMES), waits, rounds, options.delay)
         yield _table(costs, waits, rounds, options.delay)
         for name in _PLOTTED:

@@ -46,6 +46,8 @@ class Options:
     delay: float
     waits: tuple[int, ...]
     rounds: int
+    all_rounds: bool
+    """Whether what takes long is to take all of the rounds, too."""
 
 
 @dataclass(frozen=True, slots=True)
