@@ -20,6 +20,7 @@ _SIZES: Final = (1_000, 10_000, 100_000)
 _QUICK: Final = (1_000, 10_000)
 _LEAST: Final = 10_000
 _ENDLESS: Final = 1_000_000
+_UNCOLLECTED: Final = "-uncollected"
 _MEMORY: Final[dict[str, tuple[str, ...]]] = {
     "the wait alone": (),
     "with a snapshot of its own": ("--parsed",),
@@ -29,23 +30,33 @@ _MEMORY: Final[dict[str, tuple[str, ...]]] = {
 def run(options: Options) -> Iterator[Part]:
     """Run it."""
     sizes = _QUICK if options.quick else _SIZES
-    costs: dict[str, list[float]] = {str(size): [] for size in sizes}
-    for name in alternate(list(costs), options.rounds):
-        size = int(name)
-        found = contend("batch", waits=size, interval=1.0, repeat=max(_LEAST // size, 1))
+    names = [f"{size}{how}" for size in sizes for how in ("", _UNCOLLECTED)]
+    costs: dict[str, list[float]] = {name: [] for name in names}
+    for name in alternate(names, options.rounds):
+        size = int(name.removesuffix(_UNCOLLECTED))
+        flags = ["--uncollected"] if name.endswith(_UNCOLLECTED) else []
+        repeat = max(_LEAST // size, 1)
+        found = contend("batch", *flags, waits=size, interval=1.0, repeat=repeat)
         costs[name].append(found["cpu"] / size * 1e6)
+    least = costs[str(sizes[0])]
     rows: list[list[str]] = []
-    for name, found_costs in costs.items():
-        pairs = zip(found_costs, costs[str(sizes[0])], strict=True)
-        growth = [cost / least for cost, least in pairs]
-        a_poll = [cost / POLLS for cost in found_costs]
+    for size in sizes:
+        cost, uncollected = costs[str(size)], costs[f"{size}{_UNCOLLECTED}"]
+        growth = [each / first for each, first in zip(cost, least, strict=True)]
+        a_poll = spread([each / POLLS for each in cost])
         rows.append(
-            [f"{int(name):,}", spread(found_costs), spread(a_poll), f"{spread(growth, 2)} ×"]
+            [f"{size:,}", spread(cost), a_poll, f"{spread(growth, 2)} ×", spread(uncollected)]
         )
     yield Table(
-        f"CPU of `tasks_observable` without HTTP: all wait at once, {POLLS} polls each, every "
+        f"CPU of `tasks_observable` without HTTP, all wait at once, {POLLS} polls each, every "
         f"outcome checked, {options.rounds} round(s): median (min to max)",
-        ["waits", "µs a wait", "µs a poll", f"÷ the same at {sizes[0]:,}"],
+        [
+            "waits",
+            "µs a wait",
+            "µs a poll",
+            f"÷ the same at {sizes[0]:,}",
+            "µs a wait, cyclic garbage collector off",
+        ],
         rows,
     )
     yield from _memory(sizes)
@@ -87,7 +98,8 @@ def sites(options: Options) -> Iterator[Part]:
     found = contend("memory", "--traced", "--parsed", waits=size)
     yield Table(
         f"Where {size:,} waits of `tasks_observable` have allocated what they hold between two "
-        f"polls: {found['traced']:,.0f} bytes a wait in all (tracemalloc)",
+        f"polls: {found['traced']:,.0f} bytes a wait in all (tracemalloc), in "
+        f"{found['tracked']:.0f} objects that the cyclic garbage collector walks",
         ["line", "bytes a wait", "objects a wait"],
         [[place, f"{size:,.0f}", f"{count:.1f}"] for place, size, count in found["sites"]],
     )

@@ -104,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--transport", default="httpx")
     parser.add_argument("--parsed", action="store_true", help="answers as from the wire")
     parser.add_argument("--traced", action="store_true", help="count allocations")
+    parser.add_argument("--uncollected", action="store_true", help="without the cyclic collector")
     options = parser.parse_args(arguments)
     show(json.dumps(WORKS[options.name](options)))
 

@@ -128,6 +128,8 @@ def batch(options: Namespace) -> dict[str, float]:
     async def repeated() -> dict[str, float]:
         await run(100, 0.01)
         gc.collect()
+        if options.uncollected:
+            gc.disable()
         cpu, wall = time.process_time(), time.monotonic()
         for _ in range(options.repeat):
             await run(options.waits, options.interval)
@@ -146,6 +148,7 @@ def memory(options: Namespace) -> dict[str, Any]:
         gc.collect()
         if options.traced:
             tracemalloc.start()
+        tracked = len(gc.get_objects())
         before, traced = resident(), tracemalloc.get_traced_memory()[0]
         ids = map(id_of, range(waits))
         outcomes = tasks_observable(client, ids, poll_interval=3600.0, timeout=_TIMEOUT)
@@ -157,6 +160,7 @@ def memory(options: Namespace) -> dict[str, Any]:
             found: dict[str, Any] = {"rss": (resident() - before) / waits}
             if options.traced:
                 found["traced"] = (tracemalloc.get_traced_memory()[0] - traced) / waits
+                found["tracked"] = (len(gc.get_objects()) - tracked) / waits
                 found["sites"] = _sites(waits)
                 tracemalloc.stop()
         return found
