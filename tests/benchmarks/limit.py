@@ -21,6 +21,7 @@ _PLOTTED: Final = (1_000, 2_000, 5_000, 10_000)
 _POLICIES: Final = {
     "uncoordinated": "each for itself, a refused poll again a second later",
     "official": "as the official helper: a refused poll ends the wait",
+    "retrying": "the same with the SDK's opt-in retries",
     "paced": "the ideal: one queue, in turn, evenly at the limit",
     "rxstream": "rxstream, `tasks_observable`",
 }

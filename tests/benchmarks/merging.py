@@ -86,7 +86,8 @@ def _live(name: str, count: int) -> None:
 
 
 def _merged(name: str, source: Observable[Any], count: int, then: Callable[[], None]) -> None:
-    seen, ends = 0, []
+    seen = 0
+    ends: list[Exception | None] = []
 
     def on_next(_: object) -> None:
         nonlocal seen

@@ -35,6 +35,9 @@ MEAN: Final = 55.0
 _SIGMA: Final = 1.2
 _SEED: Final = 7
 _LONG: Final = 600.0
+# Of `RetryConfig` in getstream 7.0: how often it tries, and its longest pause in seconds.
+_ATTEMPTS: Final = 3
+_LONGEST_PAUSE: Final = 30
 
 DURATIONS: Final[dict[str, Callable[[random.Random], float]]] = {
     "lognormal": lambda rng: rng.lognormvariate(math.log(MEAN) - _SIGMA**2 / 2, _SIGMA),
@@ -102,6 +105,35 @@ def uncoordinated(durations: Sequence[float]) -> Found:
 def official(durations: Sequence[float]) -> Found:
     """As the official helper does it: a refused poll ends the wait."""
     return _ticks(durations, gives_up=True)
+
+
+def retrying(durations: Sequence[float]) -> Found:
+    """The same with the SDK's opt-in `RetryConfig(enabled=True)`."""
+    found = Found([None] * len(durations))
+    rng = random.Random(_SEED)
+    due: dict[int, list[tuple[int, int]]] = {0: [(number, 1) for number in range(len(durations))]}
+    a_window, tick, left = int(WINDOW / INTERVAL), 0, 0
+    while due:
+        if tick % a_window == 0:
+            left = LIMIT
+        polls = due.pop(tick, [])
+        rng.shuffle(polls)
+        for number, attempt in polls:
+            found.requests += 1
+            found.over = tick * INTERVAL
+            if left > 0:
+                left -= 1
+                if durations[number] <= found.over:
+                    found.ends[number] = found.over
+                else:
+                    due.setdefault(tick + 1, []).append((number, 1))
+                continue
+            found.refused += 1
+            if attempt < _ATTEMPTS:
+                pause = min(a_window - tick % a_window, _LONGEST_PAUSE)
+                due.setdefault(tick + pause, []).append((number, attempt + 1))
+        tick += 1
+    return found
 
 
 def paced_queue(durations: Sequence[float]) -> Found:
@@ -176,6 +208,7 @@ def rxstream(durations: Sequence[float]) -> Found:
 POLICIES: Final[dict[str, Callable[[Sequence[float]], Found]]] = {
     "uncoordinated": uncoordinated,
     "official": official,
+    "retrying": retrying,
     "paced": paced_queue,
     "rxstream": rxstream,
 }
