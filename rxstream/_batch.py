@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import reactivex
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable
+from reactivex.disposable import CompositeDisposable
+from typing_extensions import override
 
-from ._checks import text, whole
+from ._checks import optional, text, whole
 from ._fan_in import FanIn
-from ._fetch import is_async
 from ._items import check_items, items_of
-from ._schedulers import clock_of
-from ._snapshot import TaskOutcome
-from ._tasks import NOTHING_TO_WAIT_FOR, task_observable
+from ._log import log_deaf
+from ._snapshot import TaskOutcome, named_by
+from ._tasks import NOTHING_TO_WAIT_FOR, Poller
 from .backoff import DEFAULT_RETRY
-from .operators import settle
+from .errors import TaskTimeoutException
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
 
+    from ._clock import Clock
     from ._gate import Gate
+    from ._polling import Polling
+    from ._snapshot import TaskSnapshot
     from .backoff import Delays, Duration
 
 __all__ = ["TaskIds", "tasks_observable"]
@@ -79,69 +82,117 @@ def tasks_observable(
         TypeError: As for `task_observable`, or `task_ids` is none of the three.
         ValueError: As for `task_observable`, or `max_concurrent` is less than 1.
     """
+    poller = Poller(client, poll_interval, timeout, retry, gate)
     check_items(task_ids, "task_ids")
     limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
-
-    def wait_on(task_id: str) -> Observable[TaskOutcome]:
-        return task_observable(
-            client,
-            task_id,
-            poll_interval=poll_interval,
-            timeout=timeout,
-            retry=retry,
-            gate=gate,
-            wake=wake,
-            scheduler=scheduler,
-        ).pipe(settle(task_id))
-
-    wait_on("checked")  # the arguments, now and not at the first id
-    colour = is_async(client)
+    optional(wake, Observable, "wake")
+    optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
         observer: abc.ObserverBase[TaskOutcome], subscribed_on: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         chosen = scheduler if scheduler is not None else subscribed_on
-        merged = FanIn(
-            observer,
-            items_of(task_ids, chosen),
-            _Once(wait_on).project,
-            limit,
-            clock_of(chosen, is_async=colour),
-            chosen,
-        )
+        clock = poller.clock(chosen)
+        batch = _Batch(poller.on(clock), clock)
+        merged = FanIn(observer, items_of(task_ids, chosen), batch.start, limit, clock)
+        if wake is None:
+            merged.fill()
+            return merged
+
+        def on_error(error: Exception) -> None:
+            log_deaf(None, error)
+
+        events = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         merged.fill()
-        return merged
+        return CompositeDisposable(merged, events)
 
     return Observable(subscribe)
 
 
-class _Once:
+class _Batch:
     """Waits on each id once at a time, and answers everybody who asked for it meanwhile."""
 
-    def __init__(self, wait_on: Callable[[str], Observable[TaskOutcome]]) -> None:
-        self._wait_on = wait_on
-        self._also: dict[str, list[abc.ObserverBase[TaskOutcome]]] = {}
+    __slots__ = ("_also", "_lock", "_make", "_waits", "clock")
 
-    def project(self, task_id: str | None) -> Observable[TaskOutcome]:
+    def __init__(
+        self, make: Callable[[str, abc.ObserverBase[TaskSnapshot]], Polling], clock: Clock
+    ) -> None:
+        self._make = make
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._waits: dict[str, Polling] = {}
+        self._also: dict[str, list[int]] = {}
+
+    def start(
+        self, task_id: str | None, number: int, merged: FanIn[Any, TaskOutcome]
+    ) -> abc.DisposableBase | None:
         try:
             checked = text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
         except (TypeError, ValueError) as error:
-            return reactivex.just(TaskOutcome(str(task_id or ""), error=error))
+            merged.emit(TaskOutcome(str(task_id or ""), error=error))
+            merged.ended(number)
+            return None
+        with self._lock:
+            if checked in self._waits:
+                self._also.setdefault(checked, []).append(number)
+                return None
+            wait = self._make(checked, _Wait(checked, number, self, merged))
+            self._waits[checked] = wait
+        self.clock.run(wait.begin)
+        return wait
 
-        def subscribe(
-            observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            also = self._also.get(checked)
-            if also is not None:
-                also.append(observer)
-                return Disposable()
-            self._also[checked] = [observer]
+    def end(self, task_id: str, number: int) -> list[int]:
+        """A wait has ended; give the numbers of those who asked for it."""
+        with self._lock:
+            self._waits.pop(task_id, None)
+            return [number, *self._also.pop(task_id, ())]
 
-            def answer(outcome: TaskOutcome) -> None:
-                for asked in self._also.pop(checked):
-                    asked.on_next(outcome)
-                    asked.on_completed()
+    def wake(self, event: object) -> None:
+        """Poll at once the task that an event names, or all if it names none."""
+        named = named_by(event)
+        with self._lock:
+            waits = list(self._waits.values()) if named is None else [self._named(named)]
+        for wait in waits:
+            if wait is not None:
+                wait.poll_now()
 
-            return self._wait_on(checked).subscribe(answer, observer.on_error, scheduler=scheduler)
+    def _named(self, named: object) -> Polling | None:
+        return self._waits.get(named) if isinstance(named, str) else None
 
-        return Observable(subscribe)
+
+class _Wait(abc.ObserverBase["TaskSnapshot"]):
+    """Makes the outcome of one wait; what `settle` does, at a tenth of the cost."""
+
+    __slots__ = ("_answers", "_batch", "_last", "_merged", "_number", "_started", "_task_id")
+
+    def __init__(
+        self, task_id: str, number: int, batch: _Batch, merged: FanIn[Any, TaskOutcome]
+    ) -> None:
+        self._task_id = task_id
+        self._number = number
+        self._batch = batch
+        self._merged = merged
+        self._started = batch.clock.now()
+        self._last: TaskSnapshot | None = None
+        self._answers = 0
+
+    @override
+    def on_next(self, value: TaskSnapshot) -> None:
+        self._last = value
+        self._answers += 1
+
+    @override
+    def on_error(self, error: Exception) -> None:
+        polls = error.polls if isinstance(error, TaskTimeoutException) else self._answers
+        self._end(error, polls)
+
+    @override
+    def on_completed(self) -> None:
+        self._end(None, self._answers)
+
+    def _end(self, error: Exception | None, polls: int) -> None:
+        elapsed = self._batch.clock.now() - self._started
+        outcome = TaskOutcome(self._task_id, self._last, error, polls, elapsed)
+        for number in self._batch.end(self._task_id, self._number):
+            self._merged.emit(outcome)
+            self._merged.ended(number)

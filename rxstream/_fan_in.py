@@ -7,17 +7,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from reactivex import abc
-from reactivex.disposable import SingleAssignmentDisposable
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reactivex import Observable
-
     from ._clock import Clock
 
-__all__ = ["FanIn", "Items", "Sink"]
+__all__ = ["FanIn", "Items", "Sink", "Start"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,11 +47,25 @@ class Items(Protocol[T_co]):
         ...
 
 
-class FanIn(abc.DisposableBase, Generic[T, R]):
-    """One subscription that merges the observables of many items.
+class Start(Protocol[T_contra, R]):
+    """What is done with an item."""
 
-    Inner subscriptions are kept by number, so that each comes and goes at the same cost however
-    many there are. Items that arrive from several threads are sent on one after another; no lock is
+    def __call__(
+        self, item: T_contra, number: int, merged: FanIn[Any, R], /
+    ) -> abc.DisposableBase | None:
+        """Start; give what stops it, or None where it has ended already.
+
+        Whatever was started sends its values to `merged.emit`, and in the end calls `merged.ended`
+        with its number once, or `merged.fail`.
+        """
+        ...
+
+
+class FanIn(abc.DisposableBase, Generic[T, R]):
+    """One subscription that merges what many items give.
+
+    What was started is kept by number, so that each comes and goes at the same cost however many
+    there are. Values that arrive from several threads are sent on one after another; no lock is
     held while anybody else's code runs.
     """
 
@@ -68,15 +77,14 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         "_error",
         "_exhausted",
         "_filling",
-        "_inners",
         "_items",
         "_limit",
         "_lock",
         "_observer",
         "_pause",
-        "_project",
         "_queue",
-        "_scheduler",
+        "_running",
+        "_start",
         "_stopped",
     )
 
@@ -84,19 +92,17 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         self,
         observer: abc.ObserverBase[R],
         items: Items[T],
-        project: Callable[[T], Observable[R]],
+        start: Start[T, R],
         limit: float,
         clock: Clock,
-        scheduler: abc.SchedulerBase | None,
     ) -> None:
         self._observer = observer
         self._items = items
-        self._project = project
+        self._start = start
         self._limit = limit
         self._clock = clock
-        self._scheduler = scheduler
         self._lock = threading.Lock()
-        self._inners: dict[int, SingleAssignmentDisposable] = {}
+        self._running: dict[int, abc.DisposableBase | None] = {}
         self._count = 0
         self._queue: deque[R] = deque()
         self._filling = False
@@ -116,7 +122,7 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         breath = self._count + _BREATH
         while True:
             with self._lock:
-                is_full = self._asking or len(self._inners) >= self._limit
+                is_full = self._asking or len(self._running) >= self._limit
                 if is_full or self._exhausted or self._stopped:
                     self._filling = False
                     return
@@ -135,15 +141,14 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
                 return
             number = self._count
             self._count += 1
-            inner = self._inners[number] = SingleAssignmentDisposable()
-        try:
-            observable = self._project(item)
-        except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
-            self._fail(error)
-            return
-        inner.disposable = observable.subscribe(
-            self._next, self._fail, lambda: self._completed(number), scheduler=self._scheduler
-        )
+            self._running[number] = None
+        started = self._start(item, number, self)
+        with self._lock:
+            is_running = number in self._running
+            if is_running:
+                self._running[number] = started
+        if not is_running and started is not None:
+            started.dispose()
         self.fill()
 
     def end(self, error: Exception | None) -> None:
@@ -152,17 +157,12 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
             self._asking = False
             self._exhausted = True
         if error is not None:
-            self._fail(error)
+            self.fail(error)
         else:
             self._finish()
 
-    def _completed(self, number: int) -> None:
-        with self._lock:
-            self._inners.pop(number, None)
-        self.fill()
-        self._finish()
-
-    def _next(self, value: R) -> None:
+    def emit(self, value: R) -> None:
+        """Send a value on, after those that came before it."""
         with self._lock:
             if self._stopped:
                 return
@@ -172,7 +172,15 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
             self._emitting = True
         self._drain()
 
-    def _fail(self, error: Exception) -> None:
+    def ended(self, number: int) -> None:
+        """What was started for an item has ended, and there is room for another one."""
+        with self._lock:
+            self._running.pop(number, None)
+        self.fill()
+        self._finish()
+
+    def fail(self, error: Exception) -> None:
+        """End everything with an error."""
         with self._lock:
             if self._stopped:
                 return
@@ -181,12 +189,16 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         self._finish()
 
     def _finish(self) -> None:
-        """End, unless somebody is emitting, who will."""
+        """End, if it is time to; who is emitting does so afterwards."""
         with self._lock:
-            if self._emitting:
+            if self._emitting or not self._is_over:
                 return
             self._emitting = True
         self._drain()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._error is not None or (self._exhausted and not self._running)
 
     def _drain(self) -> None:
         while True:
@@ -195,9 +207,8 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
                     self._emitting = False
                     return
                 if not self._queue:
-                    over = self._error is not None or (self._exhausted and not self._inners)
-                    self._emitting = over
-                    if not over:
+                    self._emitting = self._is_over
+                    if not self._emitting:
                         return
                     break
                 value = self._queue.popleft()
@@ -219,11 +230,12 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
             if self._stopped:
                 return
             self._stopped = True
-            inners, self._inners = self._inners, {}
+            running, self._running = self._running, {}
             pause, self._pause = self._pause, None
             self._queue.clear()
         self._items.dispose()
         if pause is not None:
             self._clock.cancel(pause)
-        for inner in inners.values():
-            inner.dispose()
+        for started in running.values():
+            if started is not None:
+                started.dispose()

@@ -150,6 +150,8 @@ class Gate:
             if at_once:
                 self._admit(now)
             else:
+                if not self._queue:
+                    self._pace.queueing(now)
                 self._queue[waiter] = clock
         if at_once:
             waiter.admitted()

@@ -22,8 +22,7 @@ def log_retry(task_id: str, polls: int, delay: float, error: BaseException) -> N
     )
 
 
-def log_deaf(task_id: str, error: Exception) -> None:
-    """Say that nothing wakes a wait any more."""
-    _logger.warning(
-        "task %s: wake failed, polling goes on: %s", task_id, error, extra={"task_id": task_id}
-    )
+def log_deaf(task_id: str | None, error: Exception) -> None:
+    """Say that nothing wakes a wait any more, or (None) all waits of a batch."""
+    who = "all tasks" if task_id is None else f"task {task_id}"
+    _logger.warning("%s: wake failed, polling goes on: %s", who, error, extra={"task_id": task_id})

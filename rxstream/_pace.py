@@ -36,6 +36,7 @@ class Pace:
         "_closed_until",
         "_credit",
         "_ends_at",
+        "_queueing_since",
         "_sent_at",
         "_share",
         "_window",
@@ -49,6 +50,7 @@ class Pace:
         self._share = 1 - reserve
         self._closed_until = -math.inf
         self._sent_at = -math.inf
+        self._queueing_since = -math.inf
         self._ends_at = -math.inf
         self._window = 0.0
         self._window_id: datetime | None = None
@@ -59,6 +61,10 @@ class Pace:
         """Requests left in the window, as the newest answer said."""
         self.refused = 0
         """How many answers were a 429."""
+
+    def queueing(self, now: float) -> None:
+        """Remember since when polls have had to wait."""
+        self._queueing_since = now
 
     def pause(self, now: float, queued: int) -> float:
         """How long until the next poll may be sent; 0 or less: now.
@@ -121,6 +127,7 @@ class Pace:
         """Carry all moments over to another clock."""
         self._closed_until += seconds
         self._sent_at += seconds
+        self._queueing_since += seconds
         self._ends_at += seconds
 
     def closed_for(self, now: float) -> float:
@@ -153,6 +160,8 @@ class Pace:
             return 0.0 if till_end > _TICK else self._window / (limit * self._share)
         if self._credit < 1:
             return till_end
-        if queued <= _AHEAD * limit and not self._is_low(left):
+        # A large batch that has only begun would find next to nothing ahead of time.
+        is_new = queued > _AHEAD * limit and now - self._queueing_since < self._window
+        if not is_new and not self._is_low(left):
             return 0.0
         return min(left / (self._credit * self._share), till_end)

@@ -37,9 +37,8 @@ __all__ = ["Plan", "Polling"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all subscriptions of one observable share."""
+    """How to wait, whatever the task."""
 
-    task_id: str
     cadence: Delays
     timeout: float | None
     retry: Delays | None
@@ -74,6 +73,7 @@ class Polling(abc.DisposableBase):
         "_round_trip",
         "_sent_at",
         "_state",
+        "_task_id",
         "_timer",
         "_trouble",
         "_woken",
@@ -81,12 +81,14 @@ class Polling(abc.DisposableBase):
 
     def __init__(
         self,
+        task_id: str,
         plan: Plan,
         observer: abc.ObserverBase[TaskSnapshot],
         clock: Clock,
         fetch: Fetch,
         gate: Gate,
     ) -> None:
+        self._task_id = task_id
         self._plan = plan
         self._observer = observer
         self._clock = clock
@@ -153,7 +155,7 @@ class Polling(abc.DisposableBase):
             self._gate.leave(self._clock)
             return
         self._sent_at = self._clock.now()
-        attempt = self._fetch.start(self._plan.task_id, self._answered)
+        attempt = self._fetch.start(self._task_id, self._answered)
         if attempt is None:
             return
         with self._lock:
@@ -197,7 +199,7 @@ class Polling(abc.DisposableBase):
         if snapshot.is_completed:
             self._end(None)
         elif snapshot.is_failed:
-            self._end(task_exception(self._plan.task_id, snapshot))
+            self._end(task_exception(self._task_id, snapshot))
         else:
             self._pause(None)
 
@@ -239,7 +241,7 @@ class Polling(abc.DisposableBase):
             return self._pauses.after_answer(left, self._round_trip)
         delay = self._pauses.after_error(error, left, self._round_trip)
         if delay is not None and delay < left:
-            log_retry(self._plan.task_id, self._polls, delay, error)
+            log_retry(self._task_id, self._polls, delay, error)
         return delay
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
@@ -254,7 +256,7 @@ class Polling(abc.DisposableBase):
         """The deadline."""
         timeout = cast("float", self._plan.timeout)
         error = TaskTimeoutException(
-            task_id=self._plan.task_id, timeout=timeout, last=self._last, polls=self._polls
+            task_id=self._task_id, timeout=timeout, last=self._last, polls=self._polls
         )
         error.__cause__ = self._trouble
         self._end(error, expiring=True)

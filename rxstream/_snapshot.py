@@ -16,8 +16,8 @@ __all__ = [
     "TaskOutcome",
     "TaskSnapshot",
     "as_mapping",
-    "concerns",
     "failure_of",
+    "named_by",
 ]
 
 # The only place that knows which statuses are terminal.
@@ -167,11 +167,10 @@ def as_mapping(data: object) -> Mapping[str, Any]:
     return fields
 
 
-def concerns(event: object, task_id: str) -> bool:
-    """Whether an event is about a task: one that names another task is not, any other is."""
+def named_by(event: object) -> object:
+    """The id of the task that an event is about; None: it names none, and may be about any."""
     fields = to_mapping(event)
-    named = getattr(event, "task_id", None) if fields is None else fields.get("task_id")
-    return named is None or named == task_id
+    return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
 
 
 def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:

@@ -17,15 +17,24 @@ from ._gate import Gate
 from ._log import log_deaf
 from ._polling import Plan, Polling
 from ._schedulers import clock_of
-from ._snapshot import concerns
+from ._snapshot import named_by
 from .backoff import DEFAULT_RETRY, Delays, Duration, constant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._clock import Clock
     from ._snapshot import TaskSnapshot
 
 NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
 
-__all__ = ["NOTHING_TO_WAIT_FOR", "task_observable", "wait_for_task", "wait_for_task_async"]
+__all__ = [
+    "NOTHING_TO_WAIT_FOR",
+    "Poller",
+    "task_observable",
+    "wait_for_task",
+    "wait_for_task_async",
+]
 
 
 def task_observable(
@@ -80,34 +89,22 @@ def task_observable(
         TypeError: An argument is of the wrong type, or `client` has no `get_task`.
         ValueError: `task_id` is empty, or a duration is NaN, infinite or negative.
     """
-    colour = is_async(client)
-    plan = Plan(
-        task_id=text(task_id, "task_id", NOTHING_TO_WAIT_FOR),
-        cadence=_cadence(poll_interval),
-        timeout=None if timeout is None else seconds(timeout, "timeout"),
-        retry=None if retry is None else checked_schedule(retry, "retry", ", or None"),
-    )
-    optional(gate, Gate, "gate")
+    poller = Poller(client, poll_interval, timeout, retry, gate)
+    text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
     optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
         observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        clock = clock_of(scheduler if scheduler is not None else subscribed_on, is_async=colour)
-        wait = Polling(
-            plan,
-            observer,
-            clock,
-            fetch_of(client, clock, is_async=colour),
-            gate if gate is not None else Gate.of(client),
-        )
+        clock = poller.clock(scheduler if scheduler is not None else subscribed_on)
+        wait = poller.on(clock)(task_id, observer)
         if wake is None:
             clock.run(wait.begin)
             return wait
 
         def on_event(event: object) -> None:
-            if concerns(event, task_id):
+            if named_by(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
@@ -118,6 +115,42 @@ def task_observable(
         return CompositeDisposable(wait, events)
 
     return Observable(subscribe)
+
+
+class Poller:
+    """The arguments that one task and many have in common, checked."""
+
+    def __init__(
+        self,
+        client: Any,
+        poll_interval: object,
+        timeout: object,
+        retry: object,
+        gate: Gate | None,
+    ) -> None:
+        self._is_async = is_async(client)
+        self._client = client
+        self._plan = Plan(
+            cadence=_cadence(poll_interval),
+            timeout=None if timeout is None else seconds(timeout, "timeout"),
+            retry=None if retry is None else checked_schedule(retry, "retry", ", or None"),
+        )
+        optional(gate, Gate, "gate")
+        self._gate = gate
+
+    def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
+        """The clock of a subscription."""
+        return clock_of(scheduler, is_async=self._is_async)
+
+    def on(self, clock: Clock) -> Callable[[str, abc.ObserverBase[TaskSnapshot]], Polling]:
+        """Give what makes the waits of a subscription; each of them is still to be begun."""
+        plan, fetch = self._plan, fetch_of(self._client, clock, is_async=self._is_async)
+        gate = self._gate if self._gate is not None else Gate.of(self._client)
+
+        def wait(task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Polling:
+            return Polling(task_id, plan, observer, clock, fetch, gate)
+
+        return wait
 
 
 def wait_for_task(

@@ -54,13 +54,18 @@ def fan_in(
         def subscribe(
             observer: abc.ObserverBase[R], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            def start(item: T, number: int, merged: FanIn[T, R]) -> abc.DisposableBase | None:
+                try:
+                    inner = project(item)
+                except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
+                    merged.fail(error)
+                    return None
+                return inner.subscribe(
+                    merged.emit, merged.fail, lambda: merged.ended(number), scheduler=scheduler
+                )
+
             merged = FanIn(
-                observer,
-                Pushed(source, scheduler),
-                project,
-                limit,
-                operator_clock(scheduler),
-                scheduler,
+                observer, Pushed(source, scheduler), start, limit, operator_clock(scheduler)
             )
             merged.fill()
             return merged
