@@ -150,10 +150,11 @@ def run(options: Options) -> Iterator[Part]:
         yield Note(f"{_AIOHTTP}: httpx-aiohttp is not installed")
     with Server.running() as server:
         for connections in names:
+            # What there is once in a process, such as the thread of a resolver, begins here.
+            asyncio.run(_storm(server.url, 1, connections, awaited=False))
             for awaited, how in ((False, "disposed"), (True, "`wait_for_task` cancelled")):
                 before = set(threading.enumerate())
                 *left, took = asyncio.run(_storm(server.url, batches, connections, awaited=awaited))
-                # A loop's own threads, which resolve names, end with it.
                 left.append(len(set(threading.enumerate()) - before))
                 name = f"{connections}, {how}"
                 require(not any(left), f"{name}: tasks, timers, sockets, threads left: {left}")
