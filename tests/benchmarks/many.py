@@ -31,7 +31,7 @@ _SAMPLES: Final = 20
 _SITES: Final = 14
 _STATM: Final = Path("/proc/self/statm")
 _PAGE: Final = 4096
-_PACKAGES: Final = ("rxstream", "reactivex", "asyncio", "tests")
+_PACKAGES: Final = ("rxstream", "reactivex", "asyncio", "json", "tests")
 
 
 def id_of(number: int) -> str:
