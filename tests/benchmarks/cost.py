@@ -48,7 +48,14 @@ _LOOPS: Final = {
     "rxstream-sync-tasks": "httpx-sync-loop",
 }
 _DELAYED: Final = ("official", "client-loop", "rxstream-tasks", "httpx-aiohttp-loop")
-_PLOTTED: Final = ("official", "naive", "httpx-loop", "rxstream-tasks", "rxstream-aiohttp-tasks")
+_PLOTTED: Final = {
+    "official": "official async helper",
+    "naive": "reactivex alone, httpx",
+    "httpx-loop": "bare loop, httpx",
+    "official-sync": "official sync helper",
+    "rxstream-tasks": "rxstream",
+    "rxstream-aiohttp-tasks": "rxstream, aiohttp",
+}
 
 
 def run(options: Options) -> Iterator[Part]:
@@ -60,10 +67,9 @@ def run(options: Options) -> Iterator[Part]:
             rounds = min(rounds, _ROUNDS.get(waits, 1))
         costs = _measured(_available(_NAMES), waits, rounds, options.delay)
         yield _table(costs, waits, rounds, options.delay)
-        for name in _PLOTTED:
+        for name, title in _PLOTTED.items():
             if name in costs:
-                line = lines.setdefault(_NAMES[name].replace("`", ""), [])
-                line.append((waits, statistics.median(costs[name])))
+                lines.setdefault(title, []).append((waits, statistics.median(costs[name])))
     yield Plot(
         "benchmark-cost",
         "CPU of the client per poll against the number of waits",

@@ -76,7 +76,7 @@ def _plots(options: Options) -> Iterator[Part]:
     for policy, title in _POLICIES.items():
         for size in sizes:
             found = contend(f"limit-{policy}-lognormal", waits=size)
-            if found["lost"] < 1:
+            if not found["lost"]:
                 name = title.partition(":")[0].partition(",")[0]
                 requests.setdefault(name, []).append((size, found["requests"]))
                 lateness.setdefault(name, []).append((size, found["mean"]))

@@ -26,6 +26,8 @@ PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
 
 _PACKAGES: Final = ("rxstream", "reactivex", "httpx", "httpx-aiohttp", "aiohttp", "getstream")
+# A vertical axis of a decade and a half at least.
+_SPAN: Final = 30.0
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
 
@@ -82,6 +84,7 @@ def _drawn(part: Plot) -> str:
         title=part.title,
         x_title=part.x_title,
         y_title=part.y_title,
+        y_span=_SPAN,
         x_label=lambda value: f"{value:,.0f}",
         y_label=lambda value: f"{value:,.10g} {part.unit}".rstrip(),
     )

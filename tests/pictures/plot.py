@@ -27,17 +27,25 @@ def plot(
     y_title: str,
     y_label: Callable[[float], str],
     x_label: Callable[[float], str] = "{:g}".format,
+    y_span: float = 1.0,
 ) -> str:
-    """Draw points joined by lines; all values are greater than 0."""
+    """Draw points joined by lines; all values are greater than 0.
+
+    The highest value of the vertical axis is at least `y_span` times the lowest, so that what is
+    nearly flat looks so.
+    """
     drawing = svg.Drawing(title)
     points = [point for line in series.values() for point in line]
-    x_of = _scale([x for x, _ in points], _LEFT, _RIGHT)
-    y_of = _scale([y for _, y in points], _BOTTOM, _TOP)
-    for value in _ticks([x for x, _ in points]):
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    wider = max(y_span * min(ys) / max(ys), 1.0) ** 0.5
+    ys += [min(ys) / wider, max(ys) * wider]
+    x_of = _scale(xs, _LEFT, _RIGHT)
+    y_of = _scale(ys, _BOTTOM, _TOP)
+    for value in _ticks(xs):
         x = x_of(value)
         drawing.line((x, _TOP), (x, _BOTTOM), width=1, faint=True)
         drawing.text(x, _BOTTOM + 18, x_label(value), anchor="middle")
-    for value in _ticks([y for _, y in points]):
+    for value in _ticks(ys):
         y = y_of(value)
         drawing.line((_LEFT, y), (_RIGHT, y), width=1, faint=True)
         drawing.text(_LEFT - 8, y + 4, y_label(value), anchor="end")
