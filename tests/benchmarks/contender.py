@@ -16,6 +16,7 @@ from .merging import MERGES, merge
 from .over_http import ASYNC, looped
 from .over_http_sync import SYNC
 from .policies import DURATIONS, POLICIES, limit
+from .processes import Server
 from .report import require, show
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ def _over_http(options: argparse.Namespace) -> dict[str, float]:
             require([result["task_id"] for result in results] == ids, "a wait had a wrong result")
 
         all_of(0)
+        server = Server(options.url)
+        polls = server.stats()["polls"]
         gc.collect()
         cpu, wall = time.process_time(), time.monotonic()
         all_of(options.polls - 1)
-        return {"cpu": time.process_time() - cpu, "wall": time.monotonic() - wall}
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+        return {"cpu": cpu, "wall": wall, "polls": server.stats()["polls"] - polls}
 
 
 async def _in_memory(options: argparse.Namespace) -> dict[str, float]:

@@ -107,16 +107,12 @@ def _measured(
     costs: dict[str, list[float]] = {name: [] for name in names}
     with Server.running("--delay", str(delay)) as server:
         for number, name in enumerate(alternate(names, rounds)):
-            before = server.stats()["polls"]
             options = {"waits": waits, "polls": polls, "interval": _INTERVAL}
             found = contend(name, url=server.url, tag=f"r{number}", **options)
-            sent = server.stats()["polls"] - before
-            measured = sent - waits  # the warm-up is one poll each
-            is_right = (
-                sent >= waits * (polls + 1) if name in _OVERLAPS else measured == waits * polls
-            )
-            require(is_right, f"{name} sent {measured:.0f} polls in place of {waits * polls}")
-            costs[name].append(found["cpu"] / measured * 1e3)
+            sent, wanted = found["polls"], waits * polls
+            is_right = sent >= wanted if name in _OVERLAPS else sent == wanted
+            require(is_right, f"{name} sent {sent:.0f} polls in place of {wanted}")
+            costs[name].append(found["cpu"] / sent * 1e3)
     return costs
 
 

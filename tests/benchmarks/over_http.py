@@ -179,7 +179,7 @@ def _is_running(task: Any) -> bool:
     return bool(task["status"] != "completed")
 
 
-_SLOWLY: Final = 0.015
+_SLOWLY: Final = 0.03
 
 _Contender: TypeAlias = Callable[[str], AbstractAsyncContextManager[_AsyncAll]]
 
