@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -23,8 +24,31 @@ def test_nothing_is_missing_or_stale() -> None:
     assert not stale, "run: python -m tests.pictures"
 
 
+def measured() -> set[str]:
+    """The plots of the benchmarks: no two runs are the same, so they cannot be stale."""
+    return {path.name for path in (DOCS / "pictures").glob("benchmark-*.svg")}
+
+
 def test_no_picture_is_left_over() -> None:
-    assert {path.name for path in (DOCS / "pictures").iterdir()} == set(pictures())
+    drawn = {path.name for path in (DOCS / "pictures").iterdir()}
+    assert drawn - measured() == set(pictures())
+
+
+def test_every_measured_plot_is_shown_with_what_was_measured() -> None:
+    page = (DOCS / "explanation" / "performance.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\(\.\./pictures/(benchmark-[\w-]+\.svg)\)", page))
+    assert shown == measured()
+    for name in shown:
+        ET.fromstring((DOCS / "pictures" / name).read_text(encoding="utf-8"))
+
+
+def test_what_was_measured_names_its_machine_and_versions() -> None:
+    page = (DOCS / "explanation" / "performance.md").read_text(encoding="utf-8")
+    parts = re.findall(r"<!-- measured: ([\w-]+) -->\n(.*?)<!-- end -->", page, re.DOTALL)
+    assert [name for name, _ in parts]
+    for name, text in parts:
+        assert "| ---: |" in text, name
+        assert re.search(r"^Measured \d{4}-\d\d-\d\d, .*Python .*rxstream \d", text, re.MULTILINE)
 
 
 def test_every_picture_is_shown_on_a_page() -> None:

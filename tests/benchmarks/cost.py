@@ -1,95 +1,148 @@
-"""CPU per poll over HTTP, next to Stream's official SDK and to bare loops."""
+"""CPU per poll over HTTP, next to Stream's official SDK, to bare loops and to reactivex alone."""
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Final
 
-from .processes import Server, alternate, installed, python
-from .report import require, show, spread, table
+from .over_http_sync import THREADS
+from .processes import Server, alternate, contend, installed
+from .report import Note, Plot, Table, require, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from .processes import Options
+    from .report import Part
 
-__all__ = ["run"]
+__all__ = ["delayed", "run"]
 
-_POLLS: Final = 5
 _INTERVAL: Final = 0.5
+_DELAY: Final = 0.05
+# The official client takes tens of milliseconds for each poll of a thousand waits.
+_POLLS: Final = {100: 4, 300: 3}
+_FEW_POLLS: Final = 2
+_ROUNDS: Final = {100: 3, 300: 2}
 _NAMES: Final = {
-    "rxstream": "rxstream, AsyncStreamClient",
-    "client-loop": "bare loop, AsyncStreamClient",
-    "httpx-loop": "bare loop, httpx.AsyncClient",
-    "official": "getstream.AsyncStream.wait_for_task",
-    "rxstream-aiohttp": "rxstream on httpx-aiohttp",
-    "aiohttp-loop": "bare loop on httpx-aiohttp",
+    "official": "`getstream.AsyncStream.wait_for_task`, gathered",
+    "naive": "reactivex alone, `interval` and `flat_map`, on httpx",
+    "httpx-loop": "bare loop, `httpx.AsyncClient`",
+    "client-loop": "bare loop, `AsyncStreamClient.get_task`",
+    "rxstream-wait": "rxstream, `wait_for_task`, gathered",
+    "rxstream-tasks": "rxstream, `tasks_observable`",
+    "httpx-aiohttp-loop": "bare loop, `HttpxAiohttpClient`",
+    "rxstream-aiohttp-wait": "rxstream on aiohttp, `wait_for_task`, gathered",
+    "rxstream-aiohttp-tasks": "rxstream on aiohttp, `tasks_observable`",
+    "aiohttp-loop": "bare loop, `aiohttp.ClientSession`",
+    "official-sync": "`getstream.Stream.wait_for_task`, threads",
+    "httpx-sync-loop": "bare loop, `httpx.Client`, threads",
+    "rxstream-sync-tasks": "rxstream, `StreamClient`, `tasks_observable`",
 }
-_NEEDS: Final = {
-    "official": "getstream",
-    "rxstream-aiohttp": "httpx_aiohttp",
-    "aiohttp-loop": "httpx_aiohttp",
+# It polls whether or not the last answer has come, so it may send more.
+_OVERLAPS: Final = ("naive",)
+_LOOPS: Final = {
+    "rxstream-wait": "client-loop",
+    "rxstream-tasks": "client-loop",
+    "rxstream-aiohttp-wait": "httpx-aiohttp-loop",
+    "rxstream-aiohttp-tasks": "httpx-aiohttp-loop",
+    "rxstream-sync-tasks": "httpx-sync-loop",
+}
+_DELAYED: Final = ("official", "client-loop", "rxstream-tasks", "httpx-aiohttp-loop")
+_PLOTTED: Final = {
+    "official": "official async helper",
+    "naive": "reactivex alone, httpx",
+    "httpx-loop": "bare loop, httpx",
+    "official-sync": "official sync helper",
+    "rxstream-tasks": "rxstream",
+    "rxstream-aiohttp-tasks": "rxstream, aiohttp",
 }
 
 
-def run(options: Options) -> None:
-    """Run it; how many wait at once matters to a stock pool, so by default there are two."""
+def run(options: Options) -> Iterator[Part]:
+    """Run it; how many wait at once matters to a stock pool, so by default there are three."""
+    lines: dict[str, list[tuple[float, float]]] = {}
     for waits in options.waits:
-        _run(waits, options.rounds)
-
-
-def _run(waits: int, rounds: int) -> None:
-    missing = [name for name, module in _NEEDS.items() if not installed(module)]
-    names = [name for name in _NAMES if name not in missing]
-    show(
-        f"CPU per poll of {waits} waits at once, {_POLLS} polls each, "
-        f"{_INTERVAL} s apart, {rounds} round(s): median (min to max)"
+        rounds = options.rounds
+        if not options.all_rounds:
+            rounds = min(rounds, _ROUNDS.get(waits, 1))
+        costs = _measured(_available(_NAMES), waits, rounds, options.delay)
+        yield _table(costs, waits, rounds, options.delay)
+        for name, title in _PLOTTED.items():
+            if name in costs:
+                lines.setdefault(title, []).append((waits, statistics.median(costs[name])))
+    yield Plot(
+        "benchmark-cost",
+        "CPU of the client per poll against the number of waits",
+        "waits at once",
+        "CPU of a poll",
+        "ms",
+        lines,
     )
+    missing = [name for name in _NAMES if name not in _available(_NAMES)]
+    if missing:
+        yield Note(f"Not installed: {', '.join(_NAMES[name] for name in missing)}")
+
+
+def delayed(options: Options) -> Iterator[Part]:
+    """The same where the server takes its time."""
+    waits = options.waits[min(1, len(options.waits) - 1)]
+    names = _available([*_DELAYED, "rxstream-aiohttp-tasks"])
+    yield _table(_measured(names, waits, 1, _DELAY), waits, 1, _DELAY)
+
+
+def _available(names: Sequence[str] | dict[str, str]) -> list[str]:
+    needs = {"official": "getstream", "official-sync": "getstream"}
+    return [
+        name
+        for name in names
+        if installed(needs.get(name, "httpx_aiohttp" if "aiohttp" in name else "httpx"))
+    ]
+
+
+def _measured(
+    names: Sequence[str], waits: int, rounds: int, delay: float
+) -> dict[str, list[float]]:
+    """Milliseconds of CPU a poll of the client's process, by round."""
+    polls = _POLLS.get(waits, _FEW_POLLS)
     costs: dict[str, list[float]] = {name: [] for name in names}
-    firsts: dict[str, list[float]] = {name: [] for name in names}
-    walls: dict[str, list[float]] = {name: [] for name in names}
-    busy: dict[str, list[float]] = {name: [] for name in names}
-    with Server.running() as server:
+    with Server.running("--delay", str(delay)) as server:
         for number, name in enumerate(alternate(names, rounds)):
-            before = server.stats()
-            found = _contend(server, name, waits, f"r{number}")
-            after = server.stats()
-            # The warm-up is one poll each.
-            polls = waits * (_POLLS + 1)
-            sent = after["polls"] - before["polls"]
-            require(sent == polls, f"{name} sent {sent:.0f} polls instead of {polls}")
-            costs[name].append(found["cpu"] / (waits * _POLLS) * 1e3)
-            firsts[name].append(found["warm_up"] / waits * 1e3)
-            walls[name].append(found["wall"])
-            busy[name].append((after["cpu"] - before["cpu"]) / polls * 1e3)
+            options = {"waits": waits, "polls": polls, "interval": _INTERVAL}
+            found = contend(name, url=server.url, tag=f"r{number}", **options)
+            sent, wanted = found["polls"], waits * polls
+            is_right = sent >= wanted if name in _OVERLAPS else sent == wanted
+            require(is_right, f"{name} sent {sent:.0f} polls in place of {wanted}")
+            costs[name].append(found["cpu"] / sent * 1e3)
+    return costs
+
+
+def _table(costs: dict[str, list[float]], waits: int, rounds: int, delay: float) -> Table:
     rows: list[list[str]] = []
-    for name in names:
-        ratios = [cost / ours for cost, ours in zip(costs[name], costs["rxstream"], strict=True)]
+    for name, found in costs.items():
+        official = costs.get("official-sync" if "sync" in name else "official")
+        loop = costs.get(_LOOPS.get(name, ""))
         rows.append(
             [
                 _NAMES[name],
-                spread(costs[name], 2),
-                f"{spread(ratios, 2)} ×",
-                spread(firsts[name], 2),
-                spread(walls[name]),
-                spread(busy[name], 2),
+                spread(found, 2),
+                _ratio(official, found, 1) if "official" not in name else "",
+                _ratio(found, loop, 2),
             ]
         )
-    table(
-        [
-            "",
-            "CPU, ms a poll",
-            "÷ rxstream, by round",
-            "first poll, ms",
-            "wall, s",
-            "server's CPU, ms",
-        ],
+    polls = _POLLS.get(waits, _FEW_POLLS)
+    after = f"answers after {delay * 1e3:.0f} ms" if delay else "answers at once"
+    bounded = f"; threads: {THREADS} at most" if waits > THREADS else ""
+    return Table(
+        f"CPU per poll of {waits:,} waits at once, {polls} polls each, {after}, {rounds} round(s): "
+        f"median (min to max){bounded}",
+        ["", "CPU, ms a poll", "official helper ÷ this", "this ÷ bare loop on its transport"],
         rows,
     )
-    if missing:
-        show(f"  not installed: {', '.join(_NAMES[name] for name in missing)}")
 
 
-def _contend(server: Server, name: str, waits: int, tag: str) -> dict[str, float]:
-    return python(
-        *("-m", f"{__package__}.contender", name),
-        *("--url", server.url, "--tag", tag, "--waits", str(waits)),
-        *("--polls", str(_POLLS), "--interval", str(_INTERVAL)),
-    )
+def _ratio(above: list[float] | None, below: list[float] | None, digits: int) -> str:
+    """Round by round, so that what slows the machine down slows both."""
+    if above is None or below is None:
+        return ""
+    ratios = [one / other for one, other in zip(above, below, strict=True)]
+    return f"{spread(ratios, digits)} ×"

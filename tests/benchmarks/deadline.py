@@ -13,12 +13,13 @@ from rxstream import AsyncStreamClient, StreamClient
 from rxstream.errors import TaskTimeoutException
 
 from .processes import KEY, SECRET, Server, installed
-from .report import require, show, table
+from .report import Table, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .processes import Options
+    from .report import Part
 
 __all__ = ["run"]
 
@@ -93,10 +94,9 @@ def _overshoots(wait: Callable[[str, str], float], url: str, fault: str, runs: i
     return found
 
 
-def run(options: Options) -> None:
+def run(options: Options) -> Iterator[Part]:
     """Run it."""
     runs = 5 if options.quick else _RUNS
-    show(f"Overshoot of a deadline of {_DEADLINE} s, {runs} runs each")
     rows: list[list[str]] = []
 
     def measure(wait: Callable[[str, str], float], who: str, url: str, what: str, n: int) -> None:
@@ -123,4 +123,8 @@ def run(options: Options) -> None:
             for wait, name in ((_official_async, "AsyncStream"), (_official_sync, "Stream")):
                 who = f"getstream.{name}, {request}"
                 measure(wait, who, server.url, "hang:the server hangs", _OFFICIAL_RUNS)
-    table(["", "median, ms", "max, ms"], rows)
+    yield Table(
+        f"Overshoot of a deadline of {_DEADLINE} s, {runs} runs each",
+        ["", "median, ms", "max, ms"],
+        rows,
+    )

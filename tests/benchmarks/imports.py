@@ -6,10 +6,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from .processes import alternate, python
-from .report import show, spread, table
+from .report import Table, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .processes import Options
+    from .report import Part
 
 __all__ = ["run"]
 
@@ -23,10 +26,9 @@ _PRELUDE: Final = {f"rxstream{_ALONE}": "import sys; sys.modules['cryptography']
 _REPORT: Final = "import time\nprint('{\"cpu\":', time.process_time(), '}')"
 
 
-def run(options: Options) -> None:
+def run(options: Options) -> Iterator[Part]:
     """Run it."""
     rounds = 3 if options.quick else _ROUNDS
-    show(f"CPU of a fresh process that imports, {rounds} rounds: median (min to max)")
     costs: dict[str, list[float]] = {name: [] for name in _NAMES}
     with TemporaryDirectory() as byte_code:
         for modules in _NAMES:  # once unmeasured, which writes the byte code
@@ -41,7 +43,11 @@ def run(options: Options) -> None:
             for cost, base, empty in zip(costs[modules], costs[_BASE], costs[_NOTHING], strict=True)
         ]
         rows.append([modules, spread(costs[modules]), spread(whole, 2), spread(alone, 2)])
-    table(["import", "CPU, ms", f"÷ {_BASE}", "the same, less the interpreter"], rows)
+    yield Table(
+        f"CPU of a fresh process that imports, {rounds} rounds: median (min to max)",
+        ["import", "CPU, ms", f"÷ {_BASE}", "the same, less the interpreter"],
+        rows,
+    )
 
 
 def _cpu_of(modules: str, byte_code: str) -> float:

@@ -18,7 +18,17 @@ from .report import WrongResultError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["KEY", "ROOT", "SECRET", "Options", "Server", "alternate", "installed", "python"]
+__all__ = [
+    "KEY",
+    "ROOT",
+    "SECRET",
+    "Options",
+    "Server",
+    "alternate",
+    "contend",
+    "installed",
+    "python",
+]
 
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "benchmark-key"
@@ -32,8 +42,12 @@ class Options:
     """What the command line asked for."""
 
     quick: bool
+    full: bool
+    delay: float
     waits: tuple[int, ...]
     rounds: int
+    all_rounds: bool
+    """Whether what takes long is to take all of the rounds, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +63,10 @@ class Server:
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[Server]:
+    def running(cls, *arguments: str) -> Iterator[Server]:
         """Start it; stop it in the end."""
         process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.server"],
+            [sys.executable, "-m", f"{__package__}.server", *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,6 +107,12 @@ def python(*arguments: str, **environment: str) -> dict[str, Any]:
         msg = f"{' '.join(arguments)} failed:\n{done.stderr.strip()}"
         raise WrongResultError(msg)
     return cast("dict[str, Any]", json.loads(done.stdout))
+
+
+def contend(name: str, *flags: str, **options: float | str) -> dict[str, Any]:
+    """Run a contender in a fresh process."""
+    given = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    return python("-m", f"{__package__}.contender", name, *flags, *given)
 
 
 def alternate(names: Sequence[str], rounds: int) -> Iterator[str]:

@@ -15,6 +15,8 @@ __all__ = ["plot"]
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 520.0, 16.0, 316.0
 _COLOURS: Final = (svg.INK, svg.GREEN, svg.BLUE, svg.ORANGE, svg.RED, svg.PURPLE)
 _MANTISSAS: Final = (1, 2, 5)
+# Beyond so many only the powers of ten are drawn.
+_TICKS: Final = 10
 
 
 def plot(
@@ -24,17 +26,26 @@ def plot(
     x_title: str,
     y_title: str,
     y_label: Callable[[float], str],
+    x_label: Callable[[float], str] = "{:g}".format,
+    y_span: float = 1.0,
 ) -> str:
-    """Draw points joined by lines; all values are greater than 0."""
+    """Draw points joined by lines; all values are greater than 0.
+
+    The highest value of the vertical axis is at least `y_span` times the lowest, so that what is
+    nearly flat looks so.
+    """
     drawing = svg.Drawing(title)
     points = [point for line in series.values() for point in line]
-    x_of = _scale([x for x, _ in points], _LEFT, _RIGHT)
-    y_of = _scale([y for _, y in points], _BOTTOM, _TOP)
-    for value in _ticks([x for x, _ in points]):
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    wider = max(y_span * min(ys) / max(ys), 1.0) ** 0.5
+    ys += [min(ys) / wider, max(ys) * wider]
+    x_of = _scale(xs, _LEFT, _RIGHT)
+    y_of = _scale(ys, _BOTTOM, _TOP)
+    for value in _ticks(xs):
         x = x_of(value)
         drawing.line((x, _TOP), (x, _BOTTOM), width=1, faint=True)
-        drawing.text(x, _BOTTOM + 18, f"{value:g}", anchor="middle")
-    for value in _ticks([y for _, y in points]):
+        drawing.text(x, _BOTTOM + 18, x_label(value), anchor="middle")
+    for value in _ticks(ys):
         y = y_of(value)
         drawing.line((_LEFT, y), (_RIGHT, y), width=1, faint=True)
         drawing.text(_LEFT - 8, y + 4, y_label(value), anchor="end")
@@ -65,4 +76,6 @@ def _ticks(values: Sequence[float]) -> list[float]:
     low, high = min(values) / 1.2, max(values) * 1.2
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [mantissa * 10.0**decade for decade in decades for mantissa in _MANTISSAS]
-    return [tick for tick in ticks if low <= tick <= high]
+    within = [tick for tick in ticks if low <= tick <= high]
+    whole = [tick for tick in within if math.log10(tick).is_integer()]
+    return whole if len(within) > _TICKS and len(whole) > 1 else within
