@@ -92,7 +92,7 @@ def tasks_observable(
         observer: abc.ObserverBase[TaskOutcome], subscribed_on: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         chosen = scheduler if scheduler is not None else subscribed_on
-        clock = poller.clock(chosen)
+        clock = poller.crowd_clock(chosen)
         batch = _Batch(poller.on(clock), clock)
         merged = FanIn(observer, items_of(task_ids, chosen), batch.start, limit, clock)
         if wake is None:

@@ -24,7 +24,7 @@ class Pauses:
 
     __slots__ = ("_back_off", "_cadence", "_delay", "_delays", "_is_last", "_retries", "_tries")
 
-    def __init__(self, cadence: Delays, back_off: Delays | None) -> None:
+    def __init__(self, cadence: Delays | float, back_off: Delays | None) -> None:
         self._cadence = cadence
         self._back_off = back_off
         self._delays: Iterator[float] | None = None
@@ -46,14 +46,19 @@ class Pauses:
         """
         self._retries = None
         self._tries = 0
+        cadence = self._cadence
+        delay = self._next(cadence) if callable(cadence) else cadence
+        return self._cut_short(delay, left, round_trip)
+
+    def _next(self, cadence: Delays) -> float:
         if self._delays is None:
-            self._delays = self._cadence()
+            self._delays = cadence()
         # A schedule that has run out keeps its last delay.
         self._delay = next(self._delays, self._delay)
         if self._delay is None:
             msg = "poll_interval gave no delay at all"
             raise ValueError(msg)
-        return self._cut_short(seconds(self._delay, "a delay of poll_interval"), left, round_trip)
+        return seconds(self._delay, "a delay of poll_interval")
 
     def after_error(self, error: BaseException, left: float, round_trip: float) -> float | None:
         """The pause after a failed poll; None if there is to be no further one.

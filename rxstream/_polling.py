@@ -12,7 +12,6 @@ disposal. The lock guards only the change of state: no user code and no subscrip
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +25,8 @@ from ._pauses import Pauses, named_delay
 from .errors import StreamApiException, StreamRateLimitException, TaskTimeoutException
 
 if TYPE_CHECKING:
+    import threading
+
     from ._attempt import Attempt, Fetch
     from ._clock import Clock
     from ._gate import Gate
@@ -39,7 +40,7 @@ __all__ = ["Plan", "Polling"]
 class Plan:
     """How to wait, whatever the task."""
 
-    cadence: Delays
+    cadence: Delays | float
     timeout: float | None
     retry: Delays | None
 
@@ -70,7 +71,6 @@ class Polling(abc.DisposableBase):
         "_pauses",
         "_plan",
         "_polls",
-        "_round_trip",
         "_sent_at",
         "_state",
         "_task_id",
@@ -87,6 +87,7 @@ class Polling(abc.DisposableBase):
         clock: Clock,
         fetch: Fetch,
         gate: Gate,
+        lock: threading.Lock,
     ) -> None:
         self._task_id = task_id
         self._plan = plan
@@ -94,7 +95,7 @@ class Polling(abc.DisposableBase):
         self._clock = clock
         self._fetch = fetch
         self._gate = gate
-        self._lock = threading.Lock()
+        self._lock = lock
         self._state = _State.IDLE
         self._pauses = Pauses(plan.cadence, plan.retry)
         self._deadline = math.inf
@@ -105,7 +106,6 @@ class Polling(abc.DisposableBase):
         self._trouble: BaseException | None = None
         self._polls = 0
         self._sent_at = 0.0
-        self._round_trip = 0.0
         self._expired = False
         self._woken = False
 
@@ -184,9 +184,9 @@ class Polling(abc.DisposableBase):
                 return
             self._state = _State.EMITTING
             self._attempt = None
-        self._round_trip = self._clock.now() - self._sent_at
+        round_trip = self._clock.now() - self._sent_at
         if snapshot is None:
-            self._failed(cast("BaseException", error))
+            self._failed(cast("BaseException", error), round_trip)
             return
         self._last = snapshot
         self._trouble = None
@@ -201,21 +201,21 @@ class Polling(abc.DisposableBase):
         elif snapshot.is_failed:
             self._end(task_exception(self._task_id, snapshot))
         else:
-            self._pause(None)
+            self._pause(None, round_trip)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, round_trip: float) -> None:
         if self._plan.retry is None or not is_transient(error):
             self._end(error)
             return
         self._trouble = error
-        self._pause(error)
+        self._pause(error, round_trip)
 
-    def _pause(self, error: BaseException | None) -> None:
+    def _pause(self, error: BaseException | None, round_trip: float) -> None:
         """Wait for the next poll: by the cadence, or after an error by the back-off."""
         if self._state is _State.DONE:
             return
         try:
-            delay = self._delay_after(error)
+            delay = self._delay_after(error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             self._end(fault)
             return
@@ -235,11 +235,11 @@ class Polling(abc.DisposableBase):
         if expired:
             self._expire()
 
-    def _delay_after(self, error: BaseException | None) -> float | None:
+    def _delay_after(self, error: BaseException | None, round_trip: float) -> float | None:
         left = self._deadline - self._clock.now()
         if error is None:
-            return self._pauses.after_answer(left, self._round_trip)
-        delay = self._pauses.after_error(error, left, self._round_trip)
+            return self._pauses.after_answer(left, round_trip)
+        delay = self._pauses.after_error(error, left, round_trip)
         if delay is not None and delay < left:
             log_retry(self._task_id, self._polls, delay, error)
         return delay

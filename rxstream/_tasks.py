@@ -12,13 +12,15 @@ from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ._checks import checked_schedule, optional, seconds, text
+from ._clock import LoopClock
 from ._fetch import fetch_of, is_async
 from ._gate import Gate
+from ._lanes import CrowdClock
 from ._log import log_deaf
 from ._polling import Plan, Polling
 from ._schedulers import clock_of
 from ._snapshot import named_by
-from .backoff import DEFAULT_RETRY, Delays, Duration, constant
+from .backoff import DEFAULT_RETRY, Delays, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,13 +144,22 @@ class Poller:
         """The clock of a subscription."""
         return clock_of(scheduler, is_async=self._is_async)
 
+    def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
+        """The clock of a subscription with many waits."""
+        clock = self.clock(scheduler)
+        if not isinstance(clock, LoopClock):
+            return clock
+        delays = (self._plan.cadence, self._plan.timeout)
+        return CrowdClock(clock.loop, (delay for delay in delays if isinstance(delay, float)))
+
     def on(self, clock: Clock) -> Callable[[str, abc.ObserverBase[TaskSnapshot]], Polling]:
         """Give what makes the waits of a subscription; each of them is still to be begun."""
         plan, fetch = self._plan, fetch_of(self._client, clock, is_async=self._is_async)
         gate = self._gate if self._gate is not None else Gate.of(self._client)
+        lock = threading.Lock()  # held for moments only, and so one for all
 
         def wait(task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Polling:
-            return Polling(task_id, plan, observer, clock, fetch, gate)
+            return Polling(task_id, plan, observer, clock, fetch, gate, lock)
 
         return wait
 
@@ -245,7 +256,7 @@ async def wait_for_task_async(
     return last.pop().result
 
 
-def _cadence(poll_interval: object) -> Delays:
+def _cadence(poll_interval: object) -> Delays | float:
     if callable(poll_interval):
         return cast("Delays", poll_interval)
-    return constant(seconds(poll_interval, "poll_interval"))
+    return seconds(poll_interval, "poll_interval")

@@ -178,7 +178,6 @@ class _Row(Schedule):
 
     @override
     def __call__(self) -> Iterator[float]:
-        # Every wait has one of these; a generator would be five times as large.
         return repeat(self.first) if self.kind == "constant" else self._growing()
 
     def _growing(self) -> Iterator[float]:

@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "backoff",
     "_clock",
+    "_lanes",
     "_wire",
     "_workers",
     "_schedulers",
