@@ -71,6 +71,8 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
 
     __slots__ = (
         "_asking",
+        "_breath",
+        "_breathing",
         "_clock",
         "_count",
         "_emitting",
@@ -105,6 +107,8 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         self._running: dict[int, abc.DisposableBase | None] = {}
         self._count = 0
         self._queue: deque[R] = deque()
+        self._breath = _BREATH
+        self._breathing = False
         self._filling = False
         self._asking = False
         self._emitting = False
@@ -119,19 +123,30 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
             if self._filling:
                 return
             self._filling = True
-        breath = self._count + _BREATH
         while True:
             with self._lock:
-                is_full = self._asking or len(self._running) >= self._limit
+                is_full = self._asking or self._breathing or len(self._running) >= self._limit
                 if is_full or self._exhausted or self._stopped:
                     self._filling = False
                     return
-                if self._count >= breath:
+                self._breathing = self._count >= self._breath
+                if self._breathing:
                     self._filling = False
-                    self._pause = self._clock.call_later(0.0, self.fill)
-                    return
+                    break
                 self._asking = True
             self._items.ask(self)
+        pause = self._clock.call_later(0.0, self._go_on)
+        with self._lock:
+            if not self._stopped:
+                self._pause = pause
+                return
+        self._clock.cancel(pause)
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self._breathing = False
+            self._breath = self._count + _BREATH
+        self.fill()
 
     def item(self, item: T) -> None:
         """An item that was asked for."""

@@ -37,7 +37,8 @@ def fan_in(
     An item waits until there is room, and only then is `project` called and its observable
     subscribed to. What an item costs does not depend on how many there are. An error, of the source
     or of an inner observable, ends everything at once; `settle` makes ends into values where one
-    failure must not end the others.
+    failure must not end the others. After 256 items in a row it goes on in the next turn of the
+    loop, or of the timer thread, so that a long source holds up nobody.
 
     Args:
         project: Gives the observable of an item.

@@ -334,3 +334,42 @@ def test_many_that_are_ready_do_not_recurse() -> None:
 def test_fan_in_is_checked(arguments: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         rxs.fan_in(*arguments)
+
+
+def test_a_source_that_pushes_everything_at_once_leaves_room_to_breathe_too() -> None:
+    subscribed = count()
+    started = 0
+
+    def project(item: int) -> Observable[int]:
+        next(subscribed)
+        return reactivex.just(item)
+
+    async def main() -> None:
+        nonlocal started
+        seen: list[int] = []
+        ended = asyncio.get_running_loop().create_future()
+        reactivex.from_iterable(range(1_000)).pipe(rxs.fan_in(project)).subscribe(
+            seen.append, ended.set_exception, lambda: ended.set_result(None)
+        )
+        started = next(subscribed)
+        await ended
+        assert seen == list(range(1_000))
+
+    run_virtual(main())
+    assert started == 256, "what comes too early waits as an item, not as a subscription"
+
+
+def test_nothing_goes_on_after_a_disposal_in_a_pause_for_breath() -> None:
+    async def main() -> None:
+        projected = count()
+
+        def project(_: int) -> Observable[int]:
+            next(projected)
+            return reactivex.never()
+
+        wait = reactivex.from_iterable(range(1_000)).pipe(rxs.fan_in(project)).subscribe()
+        wait.dispose()
+        await asyncio.sleep(1)
+        assert next(projected) == 256
+
+    run_virtual(main())
