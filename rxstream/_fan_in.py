@@ -135,12 +135,15 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
                     break
                 self._asking = True
             self._items.ask(self)
-        pause = self._clock.call_later(0.0, self._go_on)
+        self._keep(self._clock.call_later(0.0, self._go_on))
+
+    def _keep(self, pause: Any) -> None:
         with self._lock:
-            if not self._stopped:
+            stopped = self._stopped
+            if not stopped:
                 self._pause = pause
-                return
-        self._clock.cancel(pause)
+        if stopped:
+            self._clock.cancel(pause)
 
     def _go_on(self) -> None:
         with self._lock:
