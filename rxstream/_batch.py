@@ -14,8 +14,8 @@ from ._checks import optional, text, whole
 from ._fan_in import FanIn
 from ._items import check_items, items_of
 from ._log import log_deaf
+from ._poller import NOTHING_TO_WAIT_FOR, Poller
 from ._snapshot import TaskOutcome, named_by
-from ._tasks import NOTHING_TO_WAIT_FOR, Poller
 from .backoff import DEFAULT_RETRY
 from .errors import TaskTimeoutException
 

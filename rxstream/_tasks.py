@@ -5,38 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from ._checks import checked_schedule, optional, seconds, text
-from ._clock import LoopClock
-from ._fetch import fetch_of, is_async
-from ._gate import Gate
-from ._lanes import CrowdClock
+from ._checks import optional, text
+from ._fetch import is_async
 from ._log import log_deaf
-from ._polling import Plan, Polling
-from ._schedulers import clock_of
+from ._poller import NOTHING_TO_WAIT_FOR, Poller
 from ._snapshot import named_by
-from .backoff import DEFAULT_RETRY, Delays, Duration
+from .backoff import DEFAULT_RETRY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ._clock import Clock
+    from ._gate import Gate
     from ._snapshot import TaskSnapshot
+    from .backoff import Delays, Duration
 
-NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
-
-__all__ = [
-    "NOTHING_TO_WAIT_FOR",
-    "Poller",
-    "task_observable",
-    "wait_for_task",
-    "wait_for_task_async",
-]
+__all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
 
 def task_observable(
@@ -117,51 +104,6 @@ def task_observable(
         return CompositeDisposable(wait, events)
 
     return Observable(subscribe)
-
-
-class Poller:
-    """The arguments that one task and many have in common, checked."""
-
-    def __init__(
-        self,
-        client: Any,
-        poll_interval: object,
-        timeout: object,
-        retry: object,
-        gate: Gate | None,
-    ) -> None:
-        self._is_async = is_async(client)
-        self._client = client
-        self._plan = Plan(
-            cadence=_cadence(poll_interval),
-            timeout=None if timeout is None else seconds(timeout, "timeout"),
-            retry=None if retry is None else checked_schedule(retry, "retry", ", or None"),
-        )
-        optional(gate, Gate, "gate")
-        self._gate = gate
-
-    def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
-        """The clock of a subscription."""
-        return clock_of(scheduler, is_async=self._is_async)
-
-    def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
-        """The clock of a subscription with many waits."""
-        clock = self.clock(scheduler)
-        if not isinstance(clock, LoopClock):
-            return clock
-        delays = (self._plan.cadence, self._plan.timeout)
-        return CrowdClock(clock.loop, (delay for delay in delays if isinstance(delay, float)))
-
-    def on(self, clock: Clock) -> Callable[[str, abc.ObserverBase[TaskSnapshot]], Polling]:
-        """Give what makes the waits of a subscription; each of them is still to be begun."""
-        plan, fetch = self._plan, fetch_of(self._client, clock, is_async=self._is_async)
-        gate = self._gate if self._gate is not None else Gate.of(self._client)
-        lock = threading.Lock()  # held for moments only, and so one for all
-
-        def wait(task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Polling:
-            return Polling(task_id, plan, observer, clock, fetch, gate, lock)
-
-        return wait
 
 
 def wait_for_task(
@@ -254,9 +196,3 @@ async def wait_for_task_async(
     with observable.subscribe(last.append, end.set_exception, lambda: end.set_result(None)):
         await end
     return last.pop().result
-
-
-def _cadence(poll_interval: object) -> Delays | float:
-    if callable(poll_interval):
-        return cast("Delays", poll_interval)
-    return seconds(poll_interval, "poll_interval")

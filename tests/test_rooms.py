@@ -33,6 +33,7 @@ ORDER = [
     "_pauses",
     "_log",
     "_polling",
+    "_poller",
     "_tasks",
     "_fan_in",
     "_items",

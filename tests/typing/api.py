@@ -18,6 +18,7 @@ from reactivex.scheduler import TimeoutScheduler
 from rxstream import (
     AsyncStreamClient,
     Gate,
+    GateStatistics,
     Progress,
     StreamClient,
     TaskOutcome,
@@ -145,6 +146,14 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     assert_type(tasks_observable(client, pushed), Observable[TaskOutcome])
     assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_gate(client: StreamClient) -> None:
+    gate = Gate(max_in_flight=5, reserve=0.2)
+    assert_type(gate.statistics(), GateStatistics)
+    assert_type(Gate.of(client).statistics().limit, int | None)
+    assert_type(gate.statistics().closed_for, float)
+    Gate("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> None:
