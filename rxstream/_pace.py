@@ -27,6 +27,8 @@ __all__ = ["Pace"]
 _AHEAD: Final = 0.25
 # Ahead of time it goes so many times as fast as evenly, and not in step.
 _HASTE: Final = 4
+# Stream counts by the minute: a window that seems much longer is a clock that is wrong.
+_LONGEST: Final = 120.0
 # A spacing below that would only be work for the clock.
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
@@ -98,7 +100,7 @@ class Pace:
         if said.limit <= 0:
             return
         remaining = said.remaining
-        after = said.reset_after.total_seconds()
+        after = min(said.reset_after.total_seconds(), _LONGEST)
         if said.reset == self._window_id and self.remaining is not None:
             # Answers may overtake each other.
             remaining = min(remaining, self.remaining)
@@ -122,7 +124,7 @@ class Pace:
         if said is not None and said.limit > 0:
             self.limit, self.remaining = said.limit, said.remaining
             self._window_id = said.reset
-            self._window = max(self._window, said.reset_after.total_seconds())
+            self._window = max(self._window, min(said.reset_after.total_seconds(), _LONGEST))
             # Whatever the window says, the pause that was named is the end of it.
             self._ends_at = self._closed_until
             self._credit = 0

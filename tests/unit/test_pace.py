@@ -178,6 +178,14 @@ def test_the_statistics_say_who_waits() -> None:
     assert (seen["in_flight"], seen["queued"]) == (0, 20 - seen["rate_limited"])
 
 
+def test_a_clock_that_is_an_hour_off_does_not_stop_everybody() -> None:
+    time = VirtualTime()
+    client = FakeClient(rate_limited(status("running"), 60, 1, 3_600), scheduler=time)
+    start(client, time, ["a"], timeout=None)
+    time.start(until=150)
+    assert [request.at for request in client.requests] == pytest.approx([0, 120], abs=1)
+
+
 @pytest.mark.parametrize("limit", [0, -5])
 def test_a_limit_that_makes_no_sense_is_not_believed(limit: int) -> None:
     seen = statistics_after(rate_limited(status("running"), limit, 0, 30))
