@@ -33,6 +33,7 @@ NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to
 __all__ = [
     "NOTHING_TO_WAIT_FOR",
     "Poller",
+    "begun",
     "task_observable",
     "wait_for_task",
     "wait_for_task_async",
@@ -113,10 +114,20 @@ def task_observable(
             log_deaf(task_id, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
-        clock.run(wait.begin)
-        return CompositeDisposable(wait, events)
+        return begun(lambda: clock.run(wait.begin), wait, events)
 
     return Observable(subscribe)
+
+
+def begun(begin: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
+    """Begin; give what stops all the parts, and stop them where a consumer raises meanwhile."""
+    everything = CompositeDisposable(*parts)
+    try:
+        begin()
+    except BaseException:
+        everything.dispose()
+        raise
+    return everything
 
 
 class Poller:
