@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import reactivex
 from reactivex import operators as ops
-from reactivex.disposable import Disposable
+from reactivex.disposable import Disposable, SerialDisposable
 from reactivex.scheduler import ImmediateScheduler
 from reactivex.subject import Subject
 
@@ -206,3 +206,36 @@ def test_an_endless_source_leaves_a_loop_its_turns(limit: int | None) -> None:
         assert int(next(iter([*ids, "t5000"]))[1:]) <= 5_000
 
     run_virtual(main())
+
+
+def test_an_inner_one_that_ends_it_all_while_it_is_subscribed_to_is_disposed_of() -> None:
+    given_back: list[str] = []
+
+    def inner(observer: Any, _: Any) -> Any:
+        observer.on_next("value")
+        return Disposable(lambda: given_back.append("inner"))
+
+    source: Subject[int] = Subject()
+    seen: list[str] = []
+    source.pipe(rxs.fan_in(lambda _: reactivex.create(inner)), ops.take(1)).subscribe(seen.append)
+    source.on_next(1)
+    assert seen == ["value"]
+    assert given_back == ["inner"]
+
+
+def test_an_id_that_comes_after_disposal_is_not_waited_on() -> None:
+    time = VirtualTime()
+    client = FakeClient("running", scheduler=time)
+    wait = SerialDisposable()
+
+    def ids() -> Iterator[str]:
+        yield "a"
+        wait.dispose()
+        yield "b"
+
+    wait.disposable = tasks_observable(
+        client, ids(), max_concurrent=1, timeout=3, scheduler=time
+    ).subscribe()
+    time.start()
+    assert client.polls("b") == 0
+    assert time.now.timestamp() == 3, "nothing is left of the first"
