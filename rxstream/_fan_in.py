@@ -163,7 +163,6 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
     def end(self, error: Exception | None) -> None:
         """There are no more items."""
         with self._lock:
-            self._asking = False
             self._exhausted = True
         if error is not None:
             self.fail(error)

@@ -56,7 +56,7 @@ SCRIPTS = st.lists(
 ).map(lambda answers: Script.turns(*answers))
 BATCHES = st.lists(SCRIPTS, min_size=1, max_size=5)
 COLOURS = st.sampled_from([FakeClient, FakeAsyncClient])
-at_random = settings(max_examples=60, deadline=None)
+at_random = settings(max_examples=40, deadline=None)
 
 HOW: dict[str, Any] = {
     "poll_interval": 1.0,

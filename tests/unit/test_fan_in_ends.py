@@ -16,6 +16,8 @@ from reactivex.subject import Subject
 
 from rxstream import operators as rxs
 from rxstream import task_observable, tasks_observable
+from rxstream._clock import TIMER_THREAD
+from rxstream._fan_in import FanIn
 from rxstream._items import items_of
 from rxstream.testing import (
     FakeAsyncClient,
@@ -24,6 +26,7 @@ from rxstream.testing import (
     VirtualTime,
     assert_nothing_left,
     completed,
+    delayed,
     hang,
     run_virtual,
 )
@@ -239,3 +242,57 @@ def test_an_id_that_comes_after_disposal_is_not_waited_on() -> None:
     time.start()
     assert client.polls("b") == 0
     assert time.now.timestamp() == 3, "nothing is left of the first"
+
+
+def test_an_end_that_comes_while_the_consumer_is_called_waits_until_it_has_returned() -> None:
+    source: Subject[Any] = Subject()
+    inner: Subject[str] = Subject()
+    seen: list[str] = []
+
+    def on_next(value: str) -> None:
+        seen.append(value)
+        source.on_completed()
+        inner.on_completed()
+        seen.append("returned")
+
+    source.pipe(rxs.fan_in(lambda each: each)).subscribe(
+        on_next, on_completed=lambda: seen.append("completed")
+    )
+    source.on_next(inner)
+    inner.on_next("value")
+    assert seen == ["value", "returned", "completed"]
+
+
+def test_an_iterator_is_not_asked_after_disposal() -> None:
+    time = VirtualTime()
+    client = FakeClient(delayed(completed(), 1.0), scheduler=time)
+    numbers = iter(range(1_000))  # it cannot be closed
+    ids = map(str, numbers)
+    seen = time.record(tasks_observable(client, ids, max_concurrent=1).pipe(ops.take(3)))
+    assert len(seen) == 4
+    assert next(numbers) == 3
+
+
+def test_after_an_error_no_more_items_are_asked_for() -> None:
+    numbers = iter(range(1_000))
+    seen: list[Any] = []
+
+    def start(_: int, number: int, merged: FanIn[int, str]) -> None:
+        running.append((number, merged))
+
+    class Observer(reactivex.Observer[str]):
+        def on_next(self, value: str) -> None:
+            seen.append(value)
+            merged.fail(BROKEN)
+            merged.ended(0)
+
+        def on_error(self, error: Exception) -> None:
+            seen.append(error)
+
+    running: list[Any] = []
+    merged = FanIn(Observer(), items_of(numbers, None), start, 2, TIMER_THREAD)
+    merged.begin()
+    assert len(running) == 2
+    merged.emit("value")
+    assert seen == ["value", BROKEN]
+    assert next(numbers) == 2
