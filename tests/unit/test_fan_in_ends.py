@@ -296,3 +296,21 @@ def test_after_an_error_no_more_items_are_asked_for() -> None:
     merged.emit("value")
     assert seen == ["value", BROKEN]
     assert next(numbers) == 2
+
+
+def test_disposal_cancels_what_an_async_iterator_waits_for() -> None:
+    class Ids:
+        def __aiter__(self) -> Ids:
+            return self
+
+        async def __anext__(self) -> str:
+            return await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        async with assert_nothing_left():
+            wait = tasks_observable(FakeAsyncClient(completed()), Ids()).subscribe()
+            await asyncio.sleep(1)
+            wait.dispose()
+            await asyncio.sleep(0)
+
+    run_virtual(main())
