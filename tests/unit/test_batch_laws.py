@@ -261,3 +261,14 @@ def test_it_is_heard_from_the_first_poll_on() -> None:
 
     seen = time.record(tasks_observable(Client(), ["a"], wake=wake, gate=Gate(1)))
     assert [(emission.at, emission.kind) for emission in seen] == [(0, "next"), (0, "completed")]
+
+
+def test_who_has_been_answered_is_not_answered_again() -> None:
+    time = VirtualTime()
+    ids: Subject[str] = Subject()
+    client = FakeClient(["running", completed(1), "running", completed(2)], scheduler=time)
+    for at in (0, 0.5, 0.75, 5):
+        time.schedule_relative(at, lambda *_: ids.on_next("a"))
+    time.schedule_relative(7, lambda *_: ids.on_completed())
+    seen = time.record(tasks_observable(client, ids))
+    assert [(e.at, e.value.unwrap()) for e in seen[:-1]] == [(1, 1), (1, 1), (1, 1), (6, 2)]

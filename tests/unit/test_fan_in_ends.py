@@ -304,7 +304,10 @@ def test_disposal_cancels_what_an_async_iterator_waits_for() -> None:
             return self
 
         async def __anext__(self) -> str:
-            return await asyncio.get_running_loop().create_future()
+            waiting.append(asyncio.get_running_loop().create_future())
+            return await waiting[0]
+
+    waiting: list[asyncio.Future[str]] = []
 
     async def main() -> None:
         async with assert_nothing_left():
@@ -312,5 +315,6 @@ def test_disposal_cancels_what_an_async_iterator_waits_for() -> None:
             await asyncio.sleep(1)
             wait.dispose()
             await asyncio.sleep(0)
+            assert waiting[0].cancelled()
 
     run_virtual(main())
