@@ -272,3 +272,19 @@ def test_who_has_been_answered_is_not_answered_again() -> None:
     time.schedule_relative(7, lambda *_: ids.on_completed())
     seen = time.record(tasks_observable(client, ids))
     assert [(e.at, e.value.unwrap()) for e in seen[:-1]] == [(1, 1), (1, 1), (1, 1), (6, 2)]
+
+
+def test_a_crowd_takes_a_timer_for_each_delay_and_not_for_each_wait() -> None:
+    async def main() -> None:
+        loop: Any = asyncio.get_running_loop()
+        client = FakeAsyncClient("running")
+        ids = [f"t{number}" for number in range(200)]
+        wait = tasks_observable(client, ids, gate=Gate(200)).subscribe()
+        await asyncio.sleep(2.5)
+        assert client.polls() == 600
+        assert sum(not timer.cancelled() for timer in loop._scheduled) == 2
+        wait.dispose()
+        await asyncio.sleep(0)
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    run_virtual(main())
