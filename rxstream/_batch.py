@@ -7,14 +7,13 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable
 from typing_extensions import override
 
 from ._checks import optional, text, whole
 from ._fan_in import FanIn
 from ._items import check_items, items_of
 from ._log import log_deaf
-from ._poller import NOTHING_TO_WAIT_FOR, Poller
+from ._poller import NOTHING_TO_WAIT_FOR, Poller, begun
 from ._snapshot import TaskOutcome, named_by
 from .backoff import DEFAULT_RETRY
 from .errors import TaskTimeoutException
@@ -96,15 +95,14 @@ def tasks_observable(
         batch = _Batch(poller.on(clock), clock)
         merged = FanIn(observer, items_of(task_ids, chosen), batch.start, limit, clock)
         if wake is None:
-            merged.fill()
+            merged.begin()
             return merged
 
         def on_error(error: Exception) -> None:
             log_deaf(None, error)
 
         events = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
-        merged.fill()
-        return CompositeDisposable(merged, events)
+        return begun(merged.begin, merged, events)
 
     return Observable(subscribe)
 

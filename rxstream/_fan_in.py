@@ -38,6 +38,10 @@ class Sink(Protocol[T_contra]):
 class Items(Protocol[T_co]):
     """Where items come from, one at a time."""
 
+    def begin(self, sink: Sink[T_co]) -> None:
+        """Start what comes unasked; called once, after the first `ask`."""
+        ...
+
     def ask(self, sink: Sink[T_co]) -> None:
         """Ask for one item; the answer may come at once or later, on any thread."""
         ...
@@ -117,6 +121,11 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         self._error: Exception | None = None
         self._pause: Any = None
 
+    def begin(self) -> None:
+        """Ask for the first items."""
+        self.fill()
+        self._items.begin(self)
+
     def fill(self) -> None:
         """Ask for items while there is room."""
         with self._lock:
@@ -155,7 +164,7 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
         """An item that was asked for."""
         with self._lock:
             self._asking = False
-            if self._stopped:
+            if self._stopped or self._error is not None:
                 return
             number = self._count
             self._count += 1
@@ -172,7 +181,6 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
     def end(self, error: Exception | None) -> None:
         """There are no more items."""
         with self._lock:
-            self._asking = False
             self._exhausted = True
         if error is not None:
             self.fail(error)
@@ -182,7 +190,7 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
     def emit(self, value: R) -> None:
         """Send a value on, after those that came before it."""
         with self._lock:
-            if self._stopped:
+            if self._stopped or self._error is not None:
                 return
             self._queue.append(value)
             if self._emitting:
@@ -200,9 +208,10 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
     def fail(self, error: Exception) -> None:
         """End everything with an error."""
         with self._lock:
-            if self._stopped:
+            if self._stopped or self._error is not None:
                 return
             self._error = error
+            self._exhausted = True
             self._queue.clear()
         self._finish()
 
@@ -251,9 +260,12 @@ class FanIn(abc.DisposableBase, Generic[T, R]):
             running, self._running = self._running, {}
             pause, self._pause = self._pause, None
             self._queue.clear()
-        self._items.dispose()
         if pause is not None:
             self._clock.cancel(pause)
-        for started in running.values():
-            if started is not None:
-                started.dispose()
+        try:
+            for started in running.values():
+                if started is not None:
+                    started.dispose()
+        finally:
+            # Last: closing a user's generator may raise.
+            self._items.dispose()

@@ -67,6 +67,9 @@ class _Pulled(Generic[T]):
     def __init__(self, iterator: Iterator[T]) -> None:
         self._iterator = iterator
 
+    def begin(self, sink: Sink[T]) -> None:
+        """Nothing comes unasked."""
+
     def ask(self, sink: Sink[T]) -> None:
         try:
             item = next(self._iterator)
@@ -93,6 +96,10 @@ class _Awaited(Generic[T]):
         self._iterator = iterator
         self._clock = LoopClock(loop)
         self._task: asyncio.Task[Any] | None = None
+        self._disposed = False
+
+    def begin(self, sink: Sink[T]) -> None:
+        """Nothing comes unasked."""
 
     def ask(self, sink: Sink[T]) -> None:
         self._clock.run(lambda: self._ask(sink))
@@ -110,6 +117,9 @@ class _Awaited(Generic[T]):
             elif isinstance(error, Exception):
                 sink.end(error)
 
+        if self._disposed:
+            # By the loop, while another thread asked.
+            return
         self._task = self._clock.loop.create_task(self._next())
         self._task.add_done_callback(answered)
 
@@ -120,6 +130,7 @@ class _Awaited(Generic[T]):
         self._clock.run(self._dispose)
 
     def _dispose(self) -> None:
+        self._disposed = True
         close = getattr(self._iterator, "aclose", None)
         if self._task is not None:
             # Its own cancellation closes an async generator that is waiting.
@@ -134,20 +145,21 @@ class Pushed(Generic[T]):
     def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
         self._observable = observable
         self._scheduler = scheduler
-        self._subscription: SingleAssignmentDisposable | None = None
+        self._subscription = SingleAssignmentDisposable()
         self._lock = threading.Lock()
         self._queue: deque[T] = deque()
         self._sink: Sink[T] | None = None
-        self._end: tuple[Exception | None] | None = None
+        self._has_ended = False
+
+    def begin(self, sink: Sink[T]) -> None:
+        # Its error does not wait for room, and need not be asked for.
+        self._subscription.disposable = self._observable.subscribe(
+            self._next, sink.end, self._ended, scheduler=self._scheduler
+        )
 
     def ask(self, sink: Sink[T]) -> None:
         with self._lock:
             self._sink = sink
-        if self._subscription is None:
-            self._subscription = SingleAssignmentDisposable()
-            self._subscription.disposable = self._observable.subscribe(
-                self._next, self._ended, self._ended, scheduler=self._scheduler
-            )
         self._answer()
 
     def _next(self, item: T) -> None:
@@ -155,23 +167,22 @@ class Pushed(Generic[T]):
             self._queue.append(item)
         self._answer()
 
-    def _ended(self, error: Exception | None = None) -> None:
+    def _ended(self) -> None:
         with self._lock:
-            self._end = (error,)
+            self._has_ended = True
         self._answer()
 
     def _answer(self) -> None:
         with self._lock:
             sink = self._sink
-            if sink is None or not (self._queue or self._end):
+            if sink is None or not (self._queue or self._has_ended):
                 return
             self._sink = None
             item = [self._queue.popleft()] if self._queue else None
         if item is not None:
             sink.item(item[0])
-        elif self._end is not None:
-            sink.end(*self._end)
+        else:
+            sink.end(None)
 
     def dispose(self) -> None:
-        if self._subscription is not None:
-            self._subscription.dispose()
+        self._subscription.dispose()

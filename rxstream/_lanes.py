@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CrowdClock"]
 
-# Clocks round; a timer of the loop may fire by so much too early.
-_TICK: Final = 1e-6
+# Anything less is a turn of the loop: a line would serve who joins it before the loop has its turn.
+_LEAST: Final = 1e-6
 
 
 class CrowdClock(LoopClock):
@@ -32,7 +32,7 @@ class CrowdClock(LoopClock):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, delays: Iterable[float]) -> None:
         super().__init__(loop)
-        self._lanes = {delay: _Lane(loop, delay) for delay in delays}
+        self._lanes = {delay: _Lane(loop, delay) for delay in delays if delay >= _LEAST}
 
     @override
     def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
@@ -90,10 +90,12 @@ class _Lane:
 
     def _arm(self) -> None:
         if self._timer is None and self._line and not self._serving:
-            self._timer = self._loop.call_at(self._line[0].due, self._serve)
+            due = self._line[0].due
+            self._timer = self._loop.call_at(due, self._serve, due)
 
-    def _serve(self) -> None:
-        now = self._loop.time() + _TICK
+    def _serve(self, due: float) -> None:
+        # Clocks round: what the loop takes for due may not be due by its time.
+        now = max(self._loop.time(), due)
         self._timer = None
         self._serving = True
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ._checks import seconds
@@ -13,10 +14,19 @@ if TYPE_CHECKING:
 
     from .backoff import Delays
 
-__all__ = ["Pauses", "named_delay"]
+__all__ = ["Pauses", "Plan", "named_delay"]
 
 # What the last poll before a deadline gets to be answered, besides twice the last round trip.
 _LAST_POLL: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to wait, whatever the task; times in seconds."""
+
+    cadence: Delays | float
+    timeout: float | None
+    retry: Delays | None
 
 
 class Pauses:
@@ -24,9 +34,9 @@ class Pauses:
 
     __slots__ = ("_back_off", "_cadence", "_delay", "_delays", "_is_last", "_retries", "_tries")
 
-    def __init__(self, cadence: Delays | float, back_off: Delays | None) -> None:
-        self._cadence = cadence
-        self._back_off = back_off
+    def __init__(self, plan: Plan) -> None:
+        self._cadence = plan.cadence
+        self._back_off = plan.retry
         self._delays: Iterator[float] | None = None
         self._delay: float | None = None
         self._retries: Iterator[float] | None = None

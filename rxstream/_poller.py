@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from reactivex.disposable import CompositeDisposable
+
 from ._checks import checked_schedule, optional, seconds
 from ._clock import LoopClock
 from ._fetch import fetch_of, is_async
 from ._gate import Gate
 from ._lanes import CrowdClock
-from ._polling import Plan, Polling
+from ._pauses import Plan
+from ._polling import Polling
 from ._schedulers import clock_of
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from ._snapshot import TaskSnapshot
     from .backoff import Delays
 
-__all__ = ["NOTHING_TO_WAIT_FOR", "Poller"]
+__all__ = ["NOTHING_TO_WAIT_FOR", "Poller", "begun"]
 
 NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
 
@@ -70,6 +73,17 @@ class Poller:
             return Polling(task_id, plan, observer, clock, fetch, gate, lock)
 
         return wait
+
+
+def begun(begin: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
+    """Begin; give what stops all the parts, and stop them where a consumer raises meanwhile."""
+    everything = CompositeDisposable(*parts)
+    try:
+        begin()
+    except BaseException:
+        everything.dispose()
+        raise
+    return everything
 
 
 def _cadence(poll_interval: object) -> Delays | float:

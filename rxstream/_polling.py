@@ -12,7 +12,6 @@ disposal. The lock guards only the change of state: no user code and no subscrip
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,19 +29,10 @@ if TYPE_CHECKING:
     from ._attempt import Attempt, Fetch
     from ._clock import Clock
     from ._gate import Gate
+    from ._pauses import Plan
     from ._snapshot import TaskSnapshot
-    from .backoff import Delays
 
-__all__ = ["Plan", "Polling"]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to wait, whatever the task."""
-
-    cadence: Delays | float
-    timeout: float | None
-    retry: Delays | None
+__all__ = ["Polling"]
 
 
 class _State(Enum):
@@ -97,7 +87,7 @@ class Polling(abc.DisposableBase):
         self._gate = gate
         self._lock = lock
         self._state = _State.IDLE
-        self._pauses = Pauses(plan.cadence, plan.retry)
+        self._pauses = Pauses(plan)
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._timer: Any = None
@@ -230,10 +220,21 @@ class Polling(abc.DisposableBase):
                 delay = 0.0
             self._woken = False
             expired = self._expired
-            if not expired and delay < math.inf:
-                self._timer = self._clock.call_later(delay, self._poll)
         if expired:
             self._expire()
+        elif delay < math.inf:
+            self._set_timer(delay)
+
+    def _set_timer(self, delay: float) -> None:
+        # Not under the lock: it may be a scheduler of the user's, and a finaliser may run in it.
+        polls = self._polls
+        timer = self._clock.call_later(delay, self._poll)
+        with self._lock:
+            is_wanted = self._state is _State.WAITING and self._polls == polls
+            if is_wanted:
+                self._timer = timer
+        if not is_wanted:
+            self._clock.cancel(timer)
 
     def _delay_after(self, error: BaseException | None, round_trip: float) -> float | None:
         left = self._deadline - self._clock.now()

@@ -8,13 +8,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from ._checks import optional, text
 from ._fetch import is_async
 from ._log import log_deaf
-from ._poller import NOTHING_TO_WAIT_FOR, Poller
+from ._poller import NOTHING_TO_WAIT_FOR, Poller, begun
 from ._snapshot import named_by
 from .backoff import DEFAULT_RETRY
 
@@ -100,8 +99,7 @@ def task_observable(
             log_deaf(task_id, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
-        clock.run(wait.begin)
-        return CompositeDisposable(wait, events)
+        return begun(lambda: clock.run(wait.begin), wait, events)
 
     return Observable(subscribe)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
+
 __all__ = ["fan_in"]
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ def fan_in(
             def start(item: T, number: int, merged: FanIn[T, R]) -> abc.DisposableBase | None:
                 try:
                     inner = project(item)
+                    _check_given(inner)
                 except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
                     merged.fail(error)
                     return None
@@ -68,9 +70,15 @@ def fan_in(
             merged = FanIn(
                 observer, Pushed(source, scheduler), start, limit, operator_clock(scheduler)
             )
-            merged.fill()
+            merged.begin()
             return merged
 
         return Observable(subscribe)
 
     return operator
+
+
+def _check_given(inner: object) -> None:
+    if not isinstance(inner, Observable):
+        msg = f"project must give an Observable, not {type(inner).__name__}"
+        raise TypeError(msg)
