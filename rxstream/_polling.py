@@ -94,8 +94,7 @@ class Polling(abc.DisposableBase):
         self._attempt: Attempt | None = None
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._polls = 0
-        self._sent_at = 0.0
+        self._polls, self._sent_at = 0, 0.0
         self._expired = False
         self._woken = False
 
@@ -123,7 +122,7 @@ class Polling(abc.DisposableBase):
 
     def _poll(self) -> None:
         with self._lock:
-            if self._state is not _State.IDLE and self._state is not _State.WAITING:
+            if self._state not in (_State.IDLE, _State.WAITING):
                 return
             self._state = _State.QUEUED
             self._timer = None
