@@ -44,8 +44,8 @@ class _State(Enum):
     DONE = "done"
 
 
-class Polling(abc.DisposableBase):
-    """One subscription's wait. Disposing it stops everything."""
+class Polling(Pauses, abc.DisposableBase):
+    """One subscription's wait; disposing stops it. It is its pauses, not has them: one object less."""
 
     __slots__ = (
         "_attempt",
@@ -58,7 +58,6 @@ class Polling(abc.DisposableBase):
         "_last",
         "_lock",
         "_observer",
-        "_pauses",
         "_plan",
         "_polls",
         "_sent_at",
@@ -87,7 +86,7 @@ class Polling(abc.DisposableBase):
         self._gate = gate
         self._lock = lock
         self._state = _State.IDLE
-        self._pauses = Pauses(plan)
+        super().__init__(plan)
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._timer: Any = None
@@ -238,8 +237,8 @@ class Polling(abc.DisposableBase):
     def _delay_after(self, error: BaseException | None, round_trip: float) -> float | None:
         left = self._deadline - self._clock.now()
         if error is None:
-            return self._pauses.after_answer(left, round_trip)
-        delay = self._pauses.after_error(error, left, round_trip)
+            return self.after_answer(left, round_trip)
+        delay = self.after_error(error, left, round_trip)
         if delay is not None and delay < left:
             log_retry(self._task_id, self._polls, delay, error)
         return delay
