@@ -45,7 +45,7 @@ class _State(Enum):
 
 
 class Polling(Pauses, abc.DisposableBase):
-    """One subscription's wait; disposing stops it. It is its pauses, not has them: one object less."""
+    """One subscription's wait; disposing ends it. It is its pauses: one object less for each wait."""
 
     __slots__ = (
         "_attempt",
