@@ -45,7 +45,7 @@ class _State(Enum):
 
 
 class Polling(Pauses, abc.DisposableBase):
-    """One subscription's wait; disposing ends it. It is its pauses: one object less for each wait."""
+    """One subscription's wait; disposing ends it. It is its pauses: one object less each."""
 
     __slots__ = (
         "_attempt",
