@@ -45,6 +45,10 @@ class _Live:
         self._observer = observer
         return Disposable()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._observer is not None
+
     def end(self) -> None:
         assert self._observer is not None
         self._observer.on_next(None)
@@ -79,6 +83,8 @@ def _live(name: str, count: int) -> None:
     order = random.Random(count).sample(lives, count)
 
     def end_all() -> None:
+        while not lives[-1].is_alive:
+            time.sleep(0.001)  # a pause for breath between them
         for live in order:
             live.end()
 
