@@ -159,7 +159,7 @@ class _Batch:
 
 
 class _Wait(abc.ObserverBase["TaskSnapshot"]):
-    """Makes the outcome of one wait; what `settle` does, at a tenth of the cost."""
+    """Makes the outcome of one wait; what `settle` does, without a pipeline."""
 
     __slots__ = ("_answers", "_batch", "_last", "_merged", "_number", "_started", "_task_id")
 

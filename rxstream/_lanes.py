@@ -2,7 +2,7 @@
 
 Most timers of a crowd have one of two delays, the poll interval and the deadline, so that they fire
 in the order in which they were set: a line each does for them, behind a single timer of the loop.
-In the loop's own heap each of 100,000 timers costs three times what one of 1,000 does.
+A timer of the loop is a handle, a context and a bound method, which the collector walks over.
 """
 
 from __future__ import annotations
