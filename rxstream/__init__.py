@@ -2,12 +2,13 @@
 
 from . import backoff, errors, operators
 from ._async_iterable import to_async_iterable
-from ._batch import tasks_observable
-from ._gate import Gate, GateStatistics
-from ._snapshot import RateLimitInfo, TaskOutcome, TaskSnapshot
-from ._tally import Progress
-from ._tasks import task_observable, wait_for_task, wait_for_task_async
+from ._gate.gate import Gate
+from ._gate.statistics import GateStatistics
+from ._values import RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._version import __version__
+from ._wait.many import tasks_observable
+from ._wait.one import task_observable, wait_for_task, wait_for_task_async
+from ._wait.tally import Progress
 from .client import AsyncStreamClient, StreamClient
 
 __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules

@@ -14,7 +14,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from typing_extensions import override
 
 from ._checks import whole
-from ._clock import LoopClock
+from ._time.clock import LoopClock
 
 if TYPE_CHECKING:
     from types import TracebackType

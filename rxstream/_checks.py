@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -11,6 +12,7 @@ __all__ = [
     "checked_schedule",
     "fraction",
     "function",
+    "is_async",
     "optional",
     "seconds",
     "text",
@@ -132,3 +134,21 @@ def function(value: object, name: str) -> None:
 def to_mapping(value: object) -> Mapping[str, Any] | None:
     """A decoded JSON object as what it is; None for anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
+
+
+def is_async(client: object) -> bool:
+    """Tell the colour of a client by its `get_task`.
+
+    Raises:
+        TypeError: There is none.
+    """
+    get_task = getattr(client, "get_task", None)
+    if not callable(get_task):
+        msg = (
+            "client must have a get_task(task_id) method, plain or async; "
+            f"{type(client).__name__} has none"
+        )
+        raise TypeError(msg)
+    return inspect.iscoroutinefunction(get_task) or inspect.iscoroutinefunction(
+        getattr(get_task, "__call__", None)  # noqa: B004 -- an object with an async __call__
+    )

@@ -20,11 +20,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from ._text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from ._snapshot import RateLimitInfo, TaskSnapshot
+    from ._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
     "InvalidResponseException",
@@ -42,13 +44,7 @@ TransportErrorType: TypeAlias = Literal[
     "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
 ]
 
-_LINE_LENGTH: Final = 500
 _BODY_LENGTH: Final = 4_000
-
-
-def _one_line(text: object) -> str:
-    line = " ".join(str(text).split())
-    return line if len(line) <= _LINE_LENGTH else f"{line[: _LINE_LENGTH - 1]}…"
 
 
 def _rebuild(
@@ -69,7 +65,7 @@ class StreamException(Exception):
         Args:
             message: What happened; white space is folded, so that it prints on one line.
         """
-        super().__init__(_one_line(message))
+        super().__init__(one_line(message))
 
     # The constructors take keywords, so Exception's own pickling by `cls(*args)` cannot serve.
     def __reduce__(self) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ DOORS = [
     "rxstream.operators",
     "rxstream.testing",
     "rxstream.client",
-    "rxstream.progress",
+    "rxstream.progress_bar",
 ]
 
 
@@ -70,7 +70,7 @@ def test_importing_it_brings_neither_the_kit_nor_a_thread_nor_a_handler() -> Non
         "import rxstream, sys, threading, logging;"
         "assert 'rxstream.testing' not in sys.modules;"
         "assert 'uvicorn' not in sys.modules;"
-        "assert 'rxstream.progress' not in sys.modules;"
+        "assert 'rxstream.progress_bar' not in sys.modules;"
         "assert threading.active_count() == 1;"
         "assert not logging.getLogger('rxstream').handlers"
     )
@@ -92,7 +92,7 @@ def test_the_bar_without_its_extra_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['rich'] = None\n"
         "import rxstream\n"
-        "try:\n    import rxstream.progress\n"
+        "try:\n    import rxstream.progress_bar\n"
         "except ImportError as error:\n    assert 'rxstream[progress]' in str(error)\n"
         "else:\n    raise SystemExit(1)"
     )

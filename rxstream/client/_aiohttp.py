@@ -16,7 +16,7 @@ from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
 from typing_extensions import override
 from yarl import URL
 
-from .._failures import transport_error
+from .._wire.failures import transport_error
 from ._async_connections import AsyncConnections
 from ._connections import LIMITS, transport_of
 

@@ -9,9 +9,9 @@ import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
-from .._failures import transport_error
-from .._tasks import wait_for_task_async
-from .._wire import read_started, read_task, task_request
+from .._wait.one import wait_for_task_async
+from .._wire.failures import transport_error
+from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
 from ._base import BaseClient
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
 
-    from .._snapshot import TaskSnapshot
-    from .._wire import Request
+    from .._values import TaskSnapshot
+    from .._wire.messages import Request
     from ..backoff import Delays, Duration
     from ._async_connections import AsyncConnections
 

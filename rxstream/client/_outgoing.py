@@ -10,7 +10,7 @@ import httpx
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from .._wire import Request
+    from .._wire.messages import Request
     from ._settings import Settings
 
 __all__ = ["Outgoing"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._checks import text
-from .._wire import Request
+from .._wire.messages import Request
 from ._requests import Started_co, Starter, body, listed, path
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
 from .._checks import text, to_mapping
-from .._wire import Request, segment
+from .._wire.messages import Request, segment
 
 __all__ = ["Started_co", "Starter", "body", "listed", "path"]
 

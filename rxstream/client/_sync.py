@@ -8,9 +8,9 @@ import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
-from .._failures import transport_error
-from .._tasks import wait_for_task
-from .._wire import read_started, read_task, task_request
+from .._wait.one import wait_for_task
+from .._wire.failures import transport_error
+from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
 from ._base import BaseClient
 from ._chat import ChatOperations
@@ -20,8 +20,8 @@ from ._products import ProductOperations
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .._snapshot import TaskSnapshot
-    from .._wire import Request
+    from .._values import TaskSnapshot
+    from .._wire.messages import Request
     from ..backoff import Delays, Duration
 
 __all__ = ["StreamClient"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, SingleAssignmentDisposable
 
-from .._schedulers import operator_clock
-from .._snapshot import TaskSnapshot
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._values import TaskSnapshot
 from ..errors import TaskCancelledException
-from ._downstream import Downstream
 from ._signals import check_signal, has_fired, listen
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
 from .. import _checks
-from .._schedulers import operator_clock
-from .._snapshot import TaskSnapshot
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._values import TaskSnapshot
 from ..errors import TaskTimeoutException
-from ._downstream import Downstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from reactivex import Observable
 
 from .._checks import function, whole
-from .._fan_in import FanIn
-from .._items import Pushed
-from .._schedulers import operator_clock
+from .._merge.merge import Merge
+from .._merge.sources import Pushed
+from .._time.schedulers import operator_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,22 +56,21 @@ def fan_in(
         def subscribe(
             observer: abc.ObserverBase[R], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            def start(item: T, number: int, merged: FanIn[T, R]) -> abc.DisposableBase | None:
+            def start(item: T, number: int) -> abc.DisposableBase | None:
                 try:
                     inner = project(item)
                     _check_given(inner)
                 except Exception as error:  # noqa: BLE001 -- a user's function may raise anything
-                    merged.fail(error)
+                    merge.fail(error)
                     return None
                 return inner.subscribe(
-                    merged.emit, merged.fail, lambda: merged.ended(number), scheduler=scheduler
+                    merge.emit, merge.fail, lambda: merge.ended(number), scheduler=scheduler
                 )
 
-            merged = FanIn(
-                observer, Pushed(source, scheduler), start, limit, operator_clock(scheduler)
-            )
-            merged.begin()
-            return merged
+            items = Pushed(source, scheduler)
+            merge = Merge(observer, items, start, limit, operator_clock(scheduler))
+            merge.start()
+            return merge
 
         return Observable(subscribe)
 

@@ -9,15 +9,15 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from .._checks import whole
-from .._schedulers import operator_clock
-from .._snapshot import TaskSnapshot
+from .._time.schedulers import operator_clock
+from .._values import TaskSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reactivex import abc
 
-    from .._clock import Clock
+    from .._time.clock import Clock
 
 __all__ = ["log_to"]
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from reactivex import Observable
 
 from .._checks import optional, whole
-from .._gate import Gate
-from .._schedulers import operator_clock
-from .._tally import Progress, Tally
-from ._downstream import Downstream
+from .._gate.gate import Gate
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._wait.tally import Progress, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reactivex import abc
 
-    from .._snapshot import TaskOutcome
+    from .._values import TaskOutcome
 
 __all__ = ["progress"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
-    from .._snapshot import TaskSnapshot
+    from .._values import TaskSnapshot
 
 __all__ = ["result"]
 

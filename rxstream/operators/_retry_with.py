@@ -8,9 +8,9 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from .._checks import checked_schedule, seconds
-from .._pauses import named_delay
-from .._schedulers import operator_clock
-from ._downstream import Downstream
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._wire.failures import add_gave_up_note, named_delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +102,7 @@ class _Budget:
         self._tries += 1
         delay = next(self._delays, None)
         if delay is None:
-            error.add_note(f"rxstream gave up after {self._tries} tries")
+            add_gave_up_note(error, f"{self._tries} tries")
             return None
         return named_delay(error) or seconds(delay, "a delay of retry_with")
 

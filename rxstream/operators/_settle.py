@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from reactivex import Observable
 
 from .._checks import text
-from .._schedulers import operator_clock
-from .._snapshot import TaskOutcome
-from ..errors import TaskCancelledException, TaskTimeoutException
-from ._downstream import Downstream
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._wait.outcome import OutcomeObserver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reactivex import abc
 
-    from .._snapshot import TaskSnapshot
+    from .._values import TaskOutcome, TaskSnapshot
 
 __all__ = ["settle"]
 
@@ -50,33 +49,21 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            started = clock.now()
             downstream = Downstream(observer)
-            last: TaskSnapshot | None = None
-            answers = 0
 
-            def on_next(snapshot: TaskSnapshot) -> None:
-                nonlocal last, answers
-                last = snapshot
-                answers += 1
+            def give(outcome: TaskOutcome, _: int) -> None:
+                downstream.on_next(outcome)
+                downstream.on_completed()
+
+            outcomes = OutcomeObserver(task_id, operator_clock(scheduler), give)
 
             def on_error(error: Exception) -> None:
                 downstream.raise_its_own()
-                polls = error.polls if isinstance(error, TaskTimeoutException) else answers
-                downstream.on_next(TaskOutcome(task_id, last, error, polls, clock.now() - started))
-                downstream.on_completed()
+                outcomes.on_error(error)
 
-            def on_completed() -> None:
-                error = None
-                if last is None or not last.is_completed:
-                    error = TaskCancelledException(task_id=task_id, last=last)
-                downstream.on_next(
-                    TaskOutcome(task_id, last, error, answers, clock.now() - started)
-                )
-                downstream.on_completed()
-
-            return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+            return source.subscribe(
+                outcomes.on_next, on_error, outcomes.on_completed, scheduler=scheduler
+            )
 
         return Observable(subscribe)
 

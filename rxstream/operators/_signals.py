@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from reactivex import Observable
 from reactivex.disposable import Disposable
 
-from .._clock import LoopClock, running_loop
+from .._time.clock import LoopClock, running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

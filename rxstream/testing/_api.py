@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route, Router, request_response
 
-from .._clock import utc_now
+from .._time.clock import utc_now
 from ._answers import completed
 from ._auth import Refused, check_auth
 from ._faults import http_error, raw

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from .._clock import utc_now
+from .._time.clock import utc_now
 from ._faults import http_error
 
 if TYPE_CHECKING:

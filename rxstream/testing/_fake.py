@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
 
-    from .._snapshot import TaskSnapshot
+    from .._values import TaskSnapshot
 
 __all__ = ["FakeAsyncClient", "FakeClient"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from reactivex.scheduler import VirtualTimeScheduler
 
 from .._checks import optional
-from .._clock import monotonic, running_loop, utc_now
-from .._wire import api_exception, read_task
+from .._time.clock import monotonic, running_loop, utc_now
+from .._wire.messages import api_exception, read_task
 from ..errors import StreamTransportException
 from ._limits import Limiter
 from ._log import RequestLog, RequestRecord
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Mapping
 
-    from .._snapshot import TaskSnapshot
+    from .._values import TaskSnapshot
     from ._script import ScriptLike
 
 __all__ = ["Fake", "connection_reset"]

@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .._clock import TIMER_THREAD, monotonic, running_loop
+from .._time.clock import monotonic, running_loop
+from .._time.timer_thread import TIMER_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

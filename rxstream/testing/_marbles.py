@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._checks import seconds
-from .._snapshot import TaskSnapshot
+from .._values import TaskSnapshot
 from ._svg import BLUE, GREEN, GREY, ORANGE, PINK, PURPLE, RED, TEAL, Drawing, TimeAxis
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any, Final
 
 from rxstream import TaskSnapshot, task_observable
+from rxstream._wire.fields import snapshot_of
 
 from .report import require
 
@@ -58,7 +59,7 @@ class _Parsed:
         now = 1_754_000_000_000_000_000
         said = {"task_id": task_id, "status": "running", "created_at": now, "updated_at": now}
         data = json.loads(json.dumps({**said, "duration": "1.23ms"}))
-        snapshot = TaskSnapshot.from_mapping(data, task_id=task_id)
+        snapshot = snapshot_of(data, task_id=task_id)
         assert snapshot is not None
         return snapshot
 

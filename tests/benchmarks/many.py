@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rxstream import TaskOutcome, TaskSnapshot, tasks_observable
+from rxstream._wire.fields import snapshot_of
 from rxstream.testing import run_virtual
 
 from .report import require
@@ -74,7 +75,7 @@ def _as_from_the_wire(task_id: str) -> TaskSnapshot:
     now = 1_754_000_000_000_000_000
     said = {"task_id": task_id, "status": "running", "created_at": now, "updated_at": now}
     data = json.loads(json.dumps({**said, "duration": "1.23ms"}))
-    snapshot = TaskSnapshot.from_mapping(data, task_id=task_id)
+    snapshot = snapshot_of(data, task_id=task_id)
     assert snapshot is not None
     return snapshot
 

@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from rxstream import AsyncStreamClient, StreamClient
-from rxstream._wire import task_request
+from rxstream._wire.messages import task_request
 from rxstream.errors import InvalidResponseException, StreamTransportException
 from rxstream.testing import TaskServer, assert_nothing_left, delayed, hang, status
 from tests.sockets import DONE, BareServer, head_of, http_answer

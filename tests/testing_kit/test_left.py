@@ -7,7 +7,7 @@ from typing import Any, Never
 
 import pytest
 
-from rxstream._clock import TIMER_THREAD
+from rxstream._time.timer_thread import TIMER_THREAD
 from rxstream.testing import assert_nothing_left
 
 

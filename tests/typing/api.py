@@ -32,7 +32,7 @@ from rxstream import (
     wait_for_task_async,
 )
 from rxstream import operators as rxs
-from rxstream.progress import progress_bar
+from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 

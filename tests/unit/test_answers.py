@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 
 from rxstream import TaskSnapshot
-from rxstream._wire import (
-    read_answer,
-)
-from rxstream.errors import (
-    InvalidResponseException,
-)
+from rxstream._wire.messages import read_answer
+from rxstream.errors import InvalidResponseException
 
 LIMITS = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "9"}
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from rxstream import _clock
-from rxstream._clock import LoopClock, TimerThread
-from rxstream._workers import Workers
+from rxstream._call.on_thread import Workers
+from rxstream._time import timer_thread
+from rxstream._time.clock import LoopClock
+from rxstream._time.timer_thread import TimerThread
 from rxstream.testing import VirtualLoop, assert_nothing_left, run_virtual
 
 PATIENCE = 5.0
@@ -178,12 +179,12 @@ def test_a_loop_that_was_closed_takes_no_calls_and_says_so() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     clock = LoopClock(loop)
-    assert clock.run(pytest.fail) is False
-    assert clock.deliver(pytest.fail) is False
+    assert clock.run_engine(pytest.fail) is False
+    assert clock.run_consumer(pytest.fail) is False
 
 
 def test_timers_of_the_same_moment_fire_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_clock, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(timer_thread, "monotonic", lambda: 100.0)
     clock, log, all_set, done = TimerThread(), [], threading.Event(), threading.Event()
     clock.call_later(0.0, lambda: all_set.wait(PATIENCE))
     for number in range(50):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from reactivex import operators as ops
 
-from rxstream import Gate, TaskSnapshot, _fetch, task_observable, wait_for_task_async
+from rxstream import Gate, TaskSnapshot, task_observable, wait_for_task_async
+from rxstream._call import on_loop
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -237,7 +238,7 @@ def test_a_client_that_does_not_say_is_left_to_finish_and_closing_it_ends_the_re
             await asyncio.sleep(0.01)
             assert "in_flight=0" in repr(gate)
         assert client.log == ["sent", "closed"]
-        assert not _fetch._left_to_finish
+        assert not on_loop._unawaited
 
     run_virtual(main())
 

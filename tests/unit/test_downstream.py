@@ -10,7 +10,7 @@ from reactivex import abc
 
 from rxstream import operators as rxs
 from rxstream import task_observable
-from rxstream.operators._downstream import Downstream
+from rxstream._merge.downstream import Downstream
 from rxstream.testing import FakeClient
 from tests.support import TASK
 

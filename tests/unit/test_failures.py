@@ -15,7 +15,7 @@ import requests
 import urllib3.exceptions
 
 from rxstream import errors
-from rxstream._failures import is_transient, translated, transport_error
+from rxstream._wire.failures import is_transient, translated, transport_error
 
 KINDS = ["timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"]
 KEY = SimpleNamespace(host="h", port=443, ssl=True, is_ssl=True)

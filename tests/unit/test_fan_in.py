@@ -14,11 +14,7 @@ from reactivex.subject import Subject
 
 from rxstream import TaskOutcome, tasks_observable
 from rxstream import operators as rxs
-from rxstream.errors import (
-    StreamApiException,
-    StreamTaskException,
-    TaskTimeoutException,
-)
+from rxstream.errors import StreamApiException, StreamTaskException, TaskTimeoutException
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,

@@ -16,9 +16,9 @@ from reactivex.subject import Subject
 
 from rxstream import operators as rxs
 from rxstream import task_observable, tasks_observable
-from rxstream._clock import TIMER_THREAD
-from rxstream._fan_in import FanIn
-from rxstream._items import items_of
+from rxstream._merge.merge import Merge
+from rxstream._merge.sources import items_of
+from rxstream._time.timer_thread import TIMER_THREAD
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -277,7 +277,7 @@ def test_after_an_error_no_more_items_are_asked_for() -> None:
     numbers = iter(range(1_000))
     seen: list[Any] = []
 
-    def start(_: int, number: int, merged: FanIn[int, str]) -> None:
+    def start(_: int, number: int) -> None:
         running.append((number, merged))
 
     class Observer(reactivex.Observer[str]):
@@ -290,8 +290,8 @@ def test_after_an_error_no_more_items_are_asked_for() -> None:
             seen.append(error)
 
     running: list[Any] = []
-    merged = FanIn(Observer(), items_of(numbers, None), start, 2, TIMER_THREAD)
-    merged.begin()
+    merged = Merge(Observer(), items_of(numbers, None), start, 2, TIMER_THREAD)
+    merged.start()
     assert len(running) == 2
     merged.emit("value")
     assert seen == ["value", BROKEN]

@@ -117,7 +117,7 @@ def test_a_gate_goes_with_its_client() -> None:
     assert Gate.of(client) is Gate.of(client)
     del client
     gc.collect()
-    from rxstream import _gate  # noqa: PLC0415 -- looks inside
+    from rxstream._gate import gate as _gate  # noqa: PLC0415 -- looks inside
 
     assert known not in _gate._gates._known
 

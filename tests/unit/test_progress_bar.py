@@ -17,7 +17,7 @@ from rich.live import Live
 
 from rxstream import TaskOutcome, tasks_observable
 from rxstream.errors import TaskTimeoutException
-from rxstream.progress import progress_bar
+from rxstream.progress_bar import progress_bar
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -376,7 +376,7 @@ def test_a_terminal_that_goes_away_takes_nothing_with_it(writes: int) -> None:
 def test_a_terminal_that_goes_away_meanwhile_is_not_drawn_on_any_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rxstream.progress._display._REFRESHES_PER_SECOND", 1_000)
+    monkeypatch.setattr("rxstream.progress_bar._display._REFRESHES_PER_SECOND", 1_000)
     console = Console(file=_Gone(10), force_terminal=True, width=80)
     source: Subject[TaskOutcome] = Subject()
     seen: list[str] = []

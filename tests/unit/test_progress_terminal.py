@@ -18,7 +18,7 @@ PRELUDE = """
 import asyncio, sys
 from reactivex import operators as ops
 from rxstream import tasks_observable
-from rxstream.progress import progress_bar
+from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, completed
 """
 QUICK = """

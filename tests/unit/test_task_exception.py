@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rxstream import TaskSnapshot
-from rxstream._failures import task_exception
+from rxstream._wire.failures import task_exception
+from rxstream._wire.fields import snapshot_of
+
+if TYPE_CHECKING:
+    from rxstream import TaskSnapshot
 
 
 def read(**data: Any) -> TaskSnapshot:
-    snapshot = TaskSnapshot.from_mapping({"task_id": "t1", **data}, task_id="asked")
+    snapshot = snapshot_of({"task_id": "t1", **data}, task_id="asked")
     assert snapshot is not None
     return snapshot
 

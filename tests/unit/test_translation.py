@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream import errors
-from rxstream._failures import is_transient, translated
+from rxstream._wire.failures import is_transient, translated
 
 KINDS = ["timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"]
 KEY = SimpleNamespace(host="h", port=443, ssl=True, is_ssl=True)

@@ -12,18 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream._wire import (
-    api_exception,
-    read_started,
-    read_task,
-    segment,
-    task_request,
-)
-from rxstream.errors import (
-    InvalidResponseException,
-    StreamApiException,
-    StreamRateLimitException,
-)
+from rxstream._wire.messages import api_exception, read_started, read_task, segment, task_request
+from rxstream.errors import InvalidResponseException, StreamApiException, StreamRateLimitException
 
 if TYPE_CHECKING:
     from rxstream import TaskSnapshot

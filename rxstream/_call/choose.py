@@ -1,0 +1,40 @@
+"""Which way a subscription calls its client; the difference between sync and async ends here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._time.clock import LoopClock, running_loop
+from .._time.schedulers import VirtualClock
+from .on_loop import LoopCaller, PostingCaller
+from .on_thread import ThreadCaller
+from .virtual import VirtualCaller
+
+if TYPE_CHECKING:
+    from .._time.clock import Clock
+    from .call import Caller
+
+__all__ = ["caller_of"]
+
+
+def caller_of(client: Any, clock: Clock, *, is_async: bool) -> Caller:
+    """Choose how one subscription calls its client.
+
+    Raises:
+        RuntimeError: The client is async, and there is no loop to call it on.
+    """
+    if isinstance(clock, VirtualClock):
+        return VirtualCaller(client.get_task, clock)
+    if not is_async:
+        return ThreadCaller(client.get_task)
+    cancels = getattr(client, "cancel_safe", False) is True
+    if isinstance(clock, LoopClock):
+        return LoopCaller(client.get_task, clock.loop, cancels=cancels)
+    loop = running_loop()
+    if loop is None:
+        msg = (
+            "an async client needs an event loop, and this scheduler has none: "
+            "subscribe inside a coroutine, or pass scheduler=AsyncIOScheduler(loop)"
+        )
+        raise RuntimeError(msg)
+    return PostingCaller(client.get_task, loop, cancels=cancels)

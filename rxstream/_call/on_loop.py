@@ -1,0 +1,100 @@
+"""A call on an event loop: `await client.get_task(id)` as a task of the loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._time.clock import LoopClock
+from .._wire.failures import translated
+from .call import cancelled, read
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .call import Call, Done, GetTask
+
+__all__ = ["LoopCaller", "PostingCaller"]
+
+# Requests that nobody waits for and that must not be cancelled. A loop holds its tasks weakly.
+_unawaited: set[asyncio.Task[Any]] = set()
+
+
+class LoopCaller:
+    """Calls on the loop that the wait lives on."""
+
+    __slots__ = ("_cancels", "_get_task", "_loop")
+
+    def __init__(
+        self, get_task: GetTask, loop: asyncio.AbstractEventLoop, *, cancels: bool
+    ) -> None:
+        self._get_task = get_task
+        self._loop = loop
+        self._cancels = cancels
+
+    def start(self, task_id: str, done: Done) -> Call | None:
+        task = self._loop.create_task(self._get_task(task_id))
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            if task.cancelled():
+                done(None, cancelled())
+            elif (failure := task.exception()) is not None:
+                done(None, translated(failure))
+            else:
+                read(task.result(), task_id, done)
+
+        task.add_done_callback(ended)
+        return task if self._cancels else Uncancellable(task)
+
+
+class Uncancellable:
+    """A call that runs to its end: cancelling it could damage the client's connection pool."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+
+    def cancel(self) -> None:
+        _unawaited.add(self._task)
+        self._task.add_done_callback(_unawaited.discard)
+
+
+class PostingCaller:
+    """Calls on a loop from another thread: the wait takes its time from somewhere else."""
+
+    __slots__ = ("_caller", "_clock")
+
+    def __init__(
+        self, get_task: GetTask, loop: asyncio.AbstractEventLoop, *, cancels: bool
+    ) -> None:
+        self._caller = LoopCaller(get_task, loop, cancels=cancels)
+        self._clock = LoopClock(loop)
+
+    def start(self, task_id: str, done: Done) -> Call | None:
+        call = _PostedCall(self._clock)
+        self._clock.run(lambda: call.start(self._caller, task_id, done))
+        return call
+
+
+class _PostedCall:
+    """A call that the loop was asked to start. All but `cancel` runs on the loop."""
+
+    __slots__ = ("_call", "_cancelled", "_clock")
+
+    def __init__(self, clock: LoopClock) -> None:
+        self._clock = clock
+        self._call: Call | None = None
+        self._cancelled = False
+
+    def start(self, caller: LoopCaller, task_id: str, done: Done) -> None:
+        self._call = caller.start(task_id, done)
+        if self._cancelled:
+            self._cancel()
+
+    def cancel(self) -> None:
+        self._clock.run(self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        if self._call is not None:
+            self._call.cancel()

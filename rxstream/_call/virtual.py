@@ -1,0 +1,98 @@
+"""A call in virtual time, where nothing may block and no loop turns."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+from .._wire.failures import translated
+from .call import cancelled, read
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+
+    from .._time.clock import Clock
+    from .call import Call, Done, GetTask
+
+__all__ = ["VirtualCaller"]
+
+
+class VirtualCaller:
+    """`client.get_task(id)` called on the spot.
+
+    What the client returns may be awaitable all the same: what it yields are numbers, the seconds
+    of virtual time that it wants to pass (`math.inf`: it hangs). Both fakes of `rxstream.testing`
+    do so.
+    """
+
+    __slots__ = ("_clock", "_get_task")
+
+    def __init__(self, get_task: GetTask, clock: Clock) -> None:
+        self._get_task = get_task
+        self._clock = clock
+
+    def start(self, task_id: str, done: Done) -> Call | None:
+        try:
+            answer = self._get_task(task_id)
+        except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
+            failure = translated(error)
+        else:
+            if inspect.isawaitable(answer):
+                call = _SteppedCall(answer, self._clock, task_id, done)
+                call.step()
+                return None if call.ended else call
+            read(answer, task_id, done)
+            return None
+        done(None, failure)
+        return None
+
+
+class _SteppedCall:
+    """A coroutine whose pauses are virtual."""
+
+    __slots__ = ("_clock", "_done", "_steps", "_task_id", "_timer", "ended")
+
+    def __init__(self, answer: Awaitable[Any], clock: Clock, task_id: str, done: Done) -> None:
+        self._steps = cast("Generator[object, None, Any]", answer.__await__())
+        self._clock = clock
+        self._task_id = task_id
+        self._done = done
+        self._timer: Any = None
+        self.ended = False
+
+    def step(self) -> None:
+        self._timer = None
+        answer: object = None
+        failure: BaseException | None = None
+        try:
+            pause = next(self._steps)
+        except StopIteration as end:
+            answer = end.value
+        except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
+            failure = translated(error)
+        else:
+            if isinstance(pause, int | float):
+                if pause < math.inf:
+                    self._timer = self._clock.call_later(pause, self.step)
+                return
+            self._steps.close()
+            msg = (
+                "under a virtual-time scheduler get_task must not await I/O or asyncio; "
+                "use the fakes of rxstream.testing, or a virtual event loop"
+            )
+            failure = RuntimeError(msg)
+        self.ended = True
+        if failure is not None:
+            self._done(None, failure)
+        else:
+            read(answer, self._task_id, self._done)
+
+    def cancel(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        if self._timer is not None:
+            self._clock.cancel(self._timer)
+        self._steps.close()
+        self._done(None, cancelled())

@@ -1,0 +1,1 @@
+"""How many polls at once, and how fast."""

@@ -1,0 +1,217 @@
+"""Where the items of a merge come from: an iterable, an async iterable, or an observable."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from reactivex import Observable
+from reactivex.disposable import SingleAssignmentDisposable
+
+from .._time.clock import LoopClock, running_loop
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Iterator
+
+    from reactivex import abc
+
+
+__all__ = ["Items", "Pushed", "Sink", "check_items", "items_of"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Sink(Protocol[T_contra]):
+    """Where items go that were asked for."""
+
+    def item(self, item: T_contra) -> None:
+        """Take one item; there is one for each time that `ask` was called."""
+        ...
+
+    def end(self, error: Exception | None) -> None:
+        """Take the end: there are no more items."""
+        ...
+
+
+class Items(Protocol[T_co]):
+    """Where items come from, one at a time."""
+
+    def start(self, sink: Sink[T_co]) -> None:
+        """Start what comes unasked; called once, after the first `ask`."""
+        ...
+
+    def ask(self, sink: Sink[T_co]) -> None:
+        """Ask for one item; the answer may come at once or later, on any thread."""
+        ...
+
+    def dispose(self) -> None:
+        """Close the source; no item is wanted any more."""
+        ...
+
+
+def check_items(source: object, name: str) -> None:
+    """Check that something can be asked for items.
+
+    Raises:
+        TypeError: It cannot, or it is a single string.
+    """
+    if isinstance(source, str | bytes) or not isinstance(
+        source, Observable | Iterable | AsyncIterable
+    ):
+        msg = (
+            f"{name} must be an iterable, an async iterable or an Observable, "
+            f"not {type(source).__name__}"
+        )
+        raise TypeError(msg)
+
+
+def items_of(
+    source: Observable[Any] | AsyncIterable[Any] | Iterable[Any],
+    scheduler: abc.SchedulerBase | None,
+) -> Items[Any]:
+    """Choose how a source is asked; each subscription asks for itself.
+
+    Raises:
+        RuntimeError: It is an async iterable, and no loop runs in this thread.
+    """
+    if isinstance(source, Observable):
+        return Pushed(source, scheduler)
+    if isinstance(source, AsyncIterable):
+        loop = running_loop()
+        if loop is None:
+            msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
+            raise RuntimeError(msg)
+        return _Awaited(aiter(source), loop)
+    return _Pulled(iter(source))
+
+
+class _Pulled(Generic[T]):
+    """An iterator, asked where there is room."""
+
+    def __init__(self, iterator: Iterator[T]) -> None:
+        self._iterator = iterator
+
+    def start(self, sink: Sink[T]) -> None:
+        """Nothing comes unasked."""
+
+    def ask(self, sink: Sink[T]) -> None:
+        try:
+            item = next(self._iterator)
+        except StopIteration:
+            end: Exception | None = None
+        except Exception as error:  # noqa: BLE001 -- a user's iterator may raise anything
+            end = error
+        else:
+            sink.item(item)
+            return
+        sink.end(end)
+
+    def dispose(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        # A generator that is running, because it is what disposes, closes itself.
+        if close is not None and not getattr(self._iterator, "gi_running", False):
+            close()
+
+
+class _Awaited(Generic[T]):
+    """An async iterator, awaited in a task of the loop."""
+
+    def __init__(self, iterator: AsyncIterator[T], loop: asyncio.AbstractEventLoop) -> None:
+        self._iterator = iterator
+        self._clock = LoopClock(loop)
+        self._task: asyncio.Task[Any] | None = None
+        self._disposed = False
+
+    def start(self, sink: Sink[T]) -> None:
+        """Nothing comes unasked."""
+
+    def ask(self, sink: Sink[T]) -> None:
+        self._clock.run(lambda: self._ask(sink))
+
+    def _ask(self, sink: Sink[T]) -> None:
+        def answered(task: asyncio.Task[T]) -> None:
+            self._task = None
+            if task.cancelled():
+                return
+            error = task.exception()
+            if error is None:
+                sink.item(task.result())
+            elif isinstance(error, StopAsyncIteration):
+                sink.end(None)
+            elif isinstance(error, Exception):
+                sink.end(error)
+
+        if self._disposed:
+            # By the loop, while another thread asked.
+            return
+        self._task = self._clock.loop.create_task(self._next())
+        self._task.add_done_callback(answered)
+
+    async def _next(self) -> T:
+        return await anext(self._iterator)
+
+    def dispose(self) -> None:
+        self._clock.run(self._dispose)
+
+    def _dispose(self) -> None:
+        self._disposed = True
+        close = getattr(self._iterator, "aclose", None)
+        if self._task is not None:
+            # Its own cancellation closes an async generator that is waiting.
+            self._task.cancel()
+        elif close is not None:
+            self._task = self._clock.loop.create_task(close())
+
+
+class Pushed(Generic[T]):
+    """An observable cannot be asked; what comes too early waits in a queue."""
+
+    def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
+        self._observable = observable
+        self._scheduler = scheduler
+        self._subscription = SingleAssignmentDisposable()
+        self._lock = threading.Lock()
+        self._queue: deque[T] = deque()
+        self._sink: Sink[T] | None = None
+        self._has_ended = False
+
+    def start(self, sink: Sink[T]) -> None:
+        # Its error does not wait for room, and need not be asked for.
+        self._subscription.disposable = self._observable.subscribe(
+            self._next, sink.end, self._ended, scheduler=self._scheduler
+        )
+
+    def ask(self, sink: Sink[T]) -> None:
+        with self._lock:
+            self._sink = sink
+        self._answer()
+
+    def _next(self, item: T) -> None:
+        with self._lock:
+            self._queue.append(item)
+        self._answer()
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._has_ended = True
+        self._answer()
+
+    def _answer(self) -> None:
+        with self._lock:
+            sink = self._sink
+            if sink is None or not (self._queue or self._has_ended):
+                return
+            self._sink = None
+            item = [self._queue.popleft()] if self._queue else None
+        if item is not None:
+            sink.item(item[0])
+        else:
+            sink.end(None)
+
+    def dispose(self) -> None:
+        self._subscription.dispose()

@@ -1,0 +1,132 @@
+"""What a clock is, and the clock of an event loop.
+
+Everything else asks a `Clock`. Its `now` is monotonic (or virtual), never the wall clock, which can
+be set back while a wait is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Clock", "LoopClock", "monotonic", "running_loop", "utc_now"]
+
+monotonic: Final = time.monotonic
+
+
+def utc_now() -> datetime:
+    """The wall clock, for headers that name a date; never for waiting."""
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class Clock(Protocol):
+    """What the engine and the gate ask of time.
+
+    There are two ways to run code, because a scheduler may have a thread of its own: a window
+    toolkit takes timers from any thread, but wants its widgets touched on one. `run_engine` is for
+    our own code and runs in place there; `run_consumer` goes to that thread. In every other clock
+    the two are the same.
+    """
+
+    @property
+    def timeline(self) -> object:
+        """The same object for clocks whose `now` can be compared."""
+        ...
+
+    def now(self) -> float:
+        """Seconds since some fixed moment."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        """Call back after `delay` seconds; what is returned can be given to `cancel`."""
+        ...
+
+    def cancel(self, timer: Any) -> None:
+        """Prevent a timer's call; without effect after it."""
+        ...
+
+    def run_engine(self, callback: Callable[[], object]) -> bool:
+        """Run where this clock's timers may be set and cancelled: in place, or posted there.
+
+        False: there is no such place any more (a closed loop), and nothing will be called.
+        """
+        ...
+
+    def run_consumer(self, callback: Callable[[], object]) -> bool:
+        """Run where this clock's timers fire, from whatever thread; false as for `run_engine`."""
+        ...
+
+
+class LoopClock:
+    """The time of an asyncio loop. Every method may be called from any thread."""
+
+    __slots__ = ("loop", "timeline")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.timeline: object = loop
+
+    def now(self) -> float:
+        return self.loop.time()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        if running_loop() is self.loop:
+            return self.loop.call_later(delay, callback)
+        return _PostedTimer(self, delay, callback)
+
+    def cancel(self, timer: Any) -> None:
+        self.run(timer.cancel)
+
+    def run(self, callback: Callable[[], object]) -> bool:
+        """Run on the loop: in place, or in its next turn. False: the loop is closed."""
+        if running_loop() is self.loop:
+            callback()
+            return True
+        return self.post(callback)
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run in the loop's next turn, never in place. False: the loop is closed."""
+        try:
+            self.loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
+            return False
+        return True
+
+    run_engine = run
+    run_consumer = run
+
+
+class _PostedTimer:
+    """A loop's timer that was asked for from another thread."""
+
+    __slots__ = ("_callback", "_handle")
+
+    def __init__(self, clock: LoopClock, delay: float, callback: Callable[[], object]) -> None:
+        self._callback: Callable[[], object] | None = callback
+        self._handle: asyncio.TimerHandle | None = None
+        due = clock.now() + delay
+        clock.run(lambda: self._set(clock, due))
+
+    def _set(self, clock: LoopClock, due: float) -> None:
+        if self._callback is not None:
+            self._handle = clock.loop.call_at(due, self._callback)
+
+    def cancel(self) -> None:
+        self._callback = None
+        if self._handle is not None:
+            self._handle.cancel()

@@ -1,0 +1,139 @@
+"""Which clock a reactivex scheduler stands for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from reactivex.scheduler import (
+    ImmediateScheduler,
+    NewThreadScheduler,
+    TimeoutScheduler,
+    TrampolineScheduler,
+    VirtualTimeScheduler,
+)
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+
+from .clock import LoopClock, monotonic, running_loop
+from .timer_thread import TIMER_THREAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .clock import Clock
+
+__all__ = ["VirtualClock", "clock_of", "operator_clock"]
+
+
+class VirtualClock:
+    """The time of a virtual-time scheduler."""
+
+    __slots__ = ("_scheduler",)
+
+    def __init__(self, scheduler: VirtualTimeScheduler) -> None:
+        self._scheduler = scheduler
+
+    @property
+    def timeline(self) -> object:
+        return self._scheduler
+
+    def now(self) -> float:
+        return self._scheduler.now.timestamp()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        return _schedule(self._scheduler, delay, callback)
+
+    def cancel(self, timer: Any) -> None:
+        timer.dispose()
+
+    def run_engine(self, callback: Callable[[], object]) -> bool:
+        callback()
+        return True
+
+    run_consumer = run_engine
+
+
+class _SchedulerClock:
+    """A scheduler with a home of its own (an event loop's thread, a window toolkit)."""
+
+    __slots__ = ("_scheduler",)
+
+    timeline: object = monotonic
+
+    def __init__(self, scheduler: abc.SchedulerBase) -> None:
+        self._scheduler = scheduler
+
+    def now(self) -> float:
+        return monotonic()  # not `scheduler.now`, which is the wall clock
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        return _schedule(self._scheduler, delay, callback)
+
+    def cancel(self, timer: Any) -> None:
+        timer.dispose()
+
+    def run_engine(self, callback: Callable[[], object]) -> bool:
+        callback()
+        return True
+
+    def run_consumer(self, callback: Callable[[], object]) -> bool:
+        self._scheduler.schedule(_action(callback))
+        return True
+
+
+def _schedule(
+    scheduler: abc.SchedulerBase, delay: float, callback: Callable[[], object]
+) -> abc.DisposableBase:
+    return scheduler.schedule_relative(delay, _action(callback))
+
+
+def _action(callback: Callable[[], object]) -> abc.ScheduledAction[Any]:
+    def action(_: abc.SchedulerBase, __: Any = None) -> None:
+        callback()
+
+    return action
+
+
+# These hold a thread for each pending timer, or block the caller until it is due; they have no
+# home that emissions would have to come from, so our one timer thread can stand in for them.
+_HOMELESS: Final = (ImmediateScheduler, NewThreadScheduler, TimeoutScheduler, TrampolineScheduler)
+
+
+def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
+    """Choose the clock of one subscription.
+
+    Args:
+        scheduler: The scheduler asked for, or None.
+        is_async: Whether the client needs a running loop.
+
+    Raises:
+        RuntimeError: The client is async, and no loop runs in this thread.
+    """
+    if isinstance(scheduler, VirtualTimeScheduler):
+        return VirtualClock(scheduler)
+    if isinstance(scheduler, AsyncIOScheduler):
+        # Its own timers cost three times those of the loop beneath, and its `now` is the wall
+        # clock; the loop has no public name there.
+        loop = getattr(scheduler, "_loop", None)
+        if isinstance(loop, asyncio.AbstractEventLoop):
+            return LoopClock(loop)
+    if scheduler is not None and not isinstance(scheduler, _HOMELESS):
+        return _SchedulerClock(scheduler)
+    if not is_async:
+        return TIMER_THREAD
+    loop = running_loop()
+    if loop is None:
+        msg = (
+            "an async client needs a running event loop: subscribe inside a coroutine "
+            "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
+            "or use the sync StreamClient"
+        )
+        raise RuntimeError(msg)
+    return LoopClock(loop)
+
+
+def operator_clock(scheduler: abc.SchedulerBase | None) -> Clock:
+    """Choose the clock of an operator: the subscription's, else the running loop's, else ours."""
+    return clock_of(scheduler, is_async=running_loop() is not None)

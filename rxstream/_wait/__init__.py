@@ -1,0 +1,1 @@
+"""The waits themselves: the engine, its pauses, and what users call."""

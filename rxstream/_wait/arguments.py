@@ -1,0 +1,112 @@
+"""The arguments that the wait for one task and the waits for many have in common."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from reactivex.disposable import CompositeDisposable
+
+from .._call.choose import caller_of
+from .._checks import checked_schedule, is_async, optional, seconds
+from .._gate.gate import Gate
+from .._time.clock import LoopClock
+from .._time.crowd import CrowdClock
+from .._time.schedulers import clock_of
+from .context import WaitContext
+from .engine import Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .._time.clock import Clock
+    from .._values import TaskSnapshot
+    from ..backoff import Delays
+
+__all__ = ["NOTHING_TO_WAIT_FOR", "WaitArguments", "Waits", "start_or_dispose"]
+
+NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
+
+
+class WaitArguments:
+    """The arguments of waits, checked."""
+
+    def __init__(
+        self,
+        client: Any,
+        poll_interval: object,
+        timeout: object,
+        retry: object,
+        gate: Gate | None,
+    ) -> None:
+        self._is_async = is_async(client)
+        self._client = client
+        self._cadence = _cadence(poll_interval)
+        self._timeout = None if timeout is None else seconds(timeout, "timeout")
+        self._retry = None if retry is None else checked_schedule(retry, "retry", ", or None")
+        optional(gate, Gate, "gate")
+        self._gate = gate
+
+    def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
+        """The clock of a subscription with one wait."""
+        return clock_of(scheduler, is_async=self._is_async)
+
+    def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
+        """The clock of a subscription with many waits."""
+        clock = self.clock(scheduler)
+        if not isinstance(clock, LoopClock):
+            return clock
+        delays = (self._cadence, self._timeout)
+        return CrowdClock(clock.loop, (delay for delay in delays if isinstance(delay, float)))
+
+    def waits(self, clock: Clock) -> Waits:
+        """The waits of a subscription."""
+        context = WaitContext(
+            cadence=self._cadence,
+            timeout=self._timeout,
+            retry=self._retry,
+            clock=clock,
+            caller=caller_of(self._client, clock, is_async=self._is_async),
+            gate=self._gate if self._gate is not None else Gate.of(self._client),
+            lock=threading.Lock(),
+        )
+        return Waits(context)
+
+
+class Waits:
+    """Makes the waits of one subscription."""
+
+    __slots__ = ("_context", "clock")
+
+    def __init__(self, context: WaitContext) -> None:
+        self._context = context
+        self.clock = context.clock
+
+    def prepare(self, task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Wait:
+        """Make the wait for a task; it begins with its `start`."""
+        return Wait(task_id, observer, self._context)
+
+    def start(self, task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Wait:
+        """Make the wait for a task, and begin it."""
+        wait = self.prepare(task_id, observer)
+        wait.start()
+        return wait
+
+
+def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
+    """Start, and give what disposes all the parts; dispose them at once if `start` raises."""
+    everything = CompositeDisposable(*parts)
+    try:
+        start()
+    except BaseException:
+        everything.dispose()
+        raise
+    return everything
+
+
+def _cadence(poll_interval: object) -> Delays | float:
+    if callable(poll_interval):
+        return cast("Delays", poll_interval)
+    return seconds(poll_interval, "poll_interval")

@@ -1,0 +1,30 @@
+"""What all waits of one subscription share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+
+    from .._call.call import Caller
+    from .._gate.gate import Gate
+    from .._time.clock import Clock
+    from ..backoff import Delays
+
+__all__ = ["WaitContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitContext:
+    """What all waits of one subscription share: how long to wait, and what to wait with."""
+
+    cadence: Delays | float
+    timeout: float | None
+    retry: Delays | None
+    clock: Clock
+    caller: Caller
+    gate: Gate
+    lock: threading.Lock
+    """Held for moments only, so that one serves all."""

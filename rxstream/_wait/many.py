@@ -1,0 +1,172 @@
+"""Many tasks at once: `tasks_observable`."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reactivex import Observable, abc
+from typing_extensions import override
+
+from .._checks import optional, text, whole
+from .._merge.merge import Merge
+from .._merge.sources import check_items, items_of
+from .._values import TaskOutcome
+from .._wire.fields import task_id_of
+from ..backoff import DEFAULT_RETRY
+from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .log import log_wake_failed
+from .outcome import OutcomeObserver
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+
+    from .._gate.gate import Gate
+    from .._merge.sources import Items
+    from ..backoff import Delays, Duration
+    from .arguments import Waits
+    from .engine import Wait
+
+__all__ = ["TaskIds", "tasks_observable"]
+
+TaskIds: TypeAlias = (
+    "Iterable[str | None] | AsyncIterable[str | None] | Observable[str] | Observable[str | None]"
+)
+"""Where the ids come from."""
+
+
+def tasks_observable(
+    client: Any,
+    task_ids: TaskIds,
+    *,
+    max_concurrent: int | None = None,
+    poll_interval: Duration | Delays = 1.0,
+    timeout: Duration | None = 60.0,
+    retry: Delays | None = DEFAULT_RETRY,
+    gate: Gate | None = None,
+    wake: Observable[Any] | None = None,
+    scheduler: abc.SchedulerBase | None = None,
+) -> Observable[TaskOutcome]:
+    """Wait on many tasks, and emit how each ended, in the order in which they end.
+
+    ::
+
+        task_ids          a b c|
+        wait on a         ─p──r──r──C|
+        wait on b         ─p──×
+        wait on c         ─p──r──C|
+        tasks_observable  ────b──c──a|
+
+    A task that fails, times out or cannot be polled is an outcome, never an error of the whole; so
+    is an id that is None, empty or no string. An id that comes again while it is being waited on is
+    not polled twice: it is answered with the same outcome, once for each time it came. An error of
+    `task_ids` itself ends the stream at once.
+
+    For an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
+
+    Args:
+        client: As for `task_observable`.
+        task_ids: An iterable, an async iterable or an Observable of ids. The first two are asked
+            for the next id only when there is room for it, so they may be endless; what an
+            Observable emits too early waits in a queue.
+        max_concurrent: How many waits at once, 1 or more; None: as many as there are ids.
+        poll_interval: As for `task_observable`, for each task.
+        timeout: As for `task_observable`, for each task, counted from when its wait begins.
+        retry: As for `task_observable`, for each task.
+        gate: As for `task_observable`; all the waits pass it.
+        wake: As for `task_observable`; an event that names a task wakes that one.
+        scheduler: As for `task_observable`.
+
+    Raises:
+        TypeError: As for `task_observable`, or `task_ids` is none of the three.
+        ValueError: As for `task_observable`, or `max_concurrent` is less than 1.
+    """
+    arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
+    check_items(task_ids, "task_ids")
+    limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
+    optional(wake, Observable, "wake")
+    optional(scheduler, abc.SchedulerBase, "scheduler")
+
+    def subscribe(
+        observer: abc.ObserverBase[TaskOutcome], subscribed_on: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        chosen = scheduler if scheduler is not None else subscribed_on
+        clock = arguments.crowd_clock(chosen)
+        batch = _Batch(arguments.waits(clock), observer, items_of(task_ids, chosen), limit)
+        if wake is None:
+            batch.start()
+            return batch
+
+        def on_error(error: Exception) -> None:
+            log_wake_failed(None, error)
+
+        events = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
+        return start_or_dispose(batch.start, batch, events)
+
+    return Observable(subscribe)
+
+
+class _Batch(abc.DisposableBase):
+    """Waits on each id once at a time, and answers everybody who asked for it meanwhile."""
+
+    __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits")
+
+    def __init__(
+        self,
+        waits: Waits,
+        observer: abc.ObserverBase[TaskOutcome],
+        items: Items[str | None],
+        limit: float,
+    ) -> None:
+        self._waits = waits
+        self._merge = Merge(observer, items, self._start, limit, waits.clock)
+        self._lock = threading.Lock()
+        self._running: dict[str, Wait] = {}
+        self._also: dict[str, list[int]] = {}
+        # Once: each use of a method's name makes an object, and each wait would keep one.
+        self._give = self._ended
+
+    def start(self) -> None:
+        """Ask for the first ids."""
+        self._merge.start()
+
+    @override
+    def dispose(self) -> None:
+        self._merge.dispose()
+
+    def _start(self, task_id: str | None, number: int) -> abc.DisposableBase | None:
+        try:
+            checked = text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+        except (TypeError, ValueError) as error:
+            self._merge.emit(TaskOutcome(str(task_id or ""), error=error))
+            self._merge.ended(number)
+            return None
+        with self._lock:
+            if checked in self._running:
+                self._also.setdefault(checked, []).append(number)
+                return None
+            observer = OutcomeObserver(checked, self._waits.clock, self._give, number)
+            wait = self._running[checked] = self._waits.prepare(checked, observer)
+        wait.start()
+        return wait
+
+    def _ended(self, outcome: TaskOutcome, number: int) -> None:
+        with self._lock:
+            self._running.pop(outcome.task_id, None)
+            also = self._also.pop(outcome.task_id, ())
+        for asked in (number, *also):
+            self._merge.emit(outcome)
+            self._merge.ended(asked)
+
+    def wake(self, event: object) -> None:
+        """Poll at once the task that an event names, or all if it names none."""
+        named = task_id_of(event)
+        with self._lock:
+            waits = list(self._running.values()) if named is None else [self._named(named)]
+        for wait in waits:
+            if wait is not None:
+                wait.poll_now()
+
+    def _named(self, named: object) -> Wait | None:
+        return self._running.get(named) if isinstance(named, str) else None

@@ -1,0 +1,196 @@
+"""What users call to wait: `task_observable`, `wait_for_task`, `wait_for_task_async`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from reactivex import Observable, abc
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+
+from .._checks import is_async, optional, text
+from .._wire.fields import task_id_of
+from ..backoff import DEFAULT_RETRY
+from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .log import log_wake_failed
+
+if TYPE_CHECKING:
+    from .._gate.gate import Gate
+    from .._values import TaskSnapshot
+    from ..backoff import Delays, Duration
+
+__all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
+
+
+def task_observable(
+    client: Any,
+    task_id: str,
+    *,
+    poll_interval: Duration | Delays = 1.0,
+    timeout: Duration | None = 60.0,
+    retry: Delays | None = DEFAULT_RETRY,
+    gate: Gate | None = None,
+    wake: Observable[Any] | None = None,
+    scheduler: abc.SchedulerBase | None = None,
+) -> Observable[TaskSnapshot]:
+    """Emit each polled status of a task, and end as the task does.
+
+    ::
+
+        completed   ─p──r──r──C|      pending, running, running, completed
+        failed      ─p──r──F×         the snapshot, then StreamTaskException
+        deadline    ─p──r──r──r×      TaskTimeoutException
+        a bad poll  ─p─────r──C|      retried, with one warning in the log
+        wake        ─p─w·r────C|      polled at once
+
+    Cold: each subscription polls for itself, first at once and then `poll_interval` after each
+    answer. Disposing ends the wait at once.
+
+    Args:
+        client: Anything with `get_task(task_id)`, plain or async, that returns a `TaskSnapshot`, a
+            mapping, or an object with `.data`: the clients of this package, and those of Stream's
+            official SDKs.
+        task_id: The id that the operation returned.
+        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
+            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
+            None: no deadline.
+        retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
+            429, 5xx); it starts afresh after each good answer. None: the first error ends the wait.
+        gate: Bounds the polls in flight and paces them; None: the client object's own.
+        wake: Each item polls now instead of at the next tick (not during a back-off); a mapping or
+            object with a `task_id`, as Stream's webhook events have, only where it is this one. The
+            poll stays the authority: a forged or lost event can do no harm, nor can the end of
+            `wake`, or an error of it, which is a warning in the log.
+        scheduler: Where time comes from. None: the scheduler given to `subscribe`, else the running
+            loop for an async client, else one shared timer thread.
+
+    Returns:
+        The observable. It errors with `StreamTaskException` (status `failed` or `error`),
+        `TaskTimeoutException` (the deadline), `StreamApiException` or `StreamTransportException` (a
+        poll failed for good), or `InvalidResponseException` (the answer was no task).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or `client` has no `get_task`.
+        ValueError: `task_id` is empty, or a duration is NaN, infinite or negative.
+    """
+    arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
+    text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+    optional(wake, Observable, "wake")
+    optional(scheduler, abc.SchedulerBase, "scheduler")
+
+    def subscribe(
+        observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        waits = arguments.waits(
+            arguments.clock(scheduler if scheduler is not None else subscribed_on)
+        )
+        if wake is None:
+            return waits.start(task_id, observer)
+        wait = waits.prepare(task_id, observer)
+
+        def on_event(event: object) -> None:
+            if task_id_of(event) in (None, task_id):
+                wait.poll_now()
+
+        def on_error(error: Exception) -> None:
+            log_wake_failed(task_id, error)
+
+        events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
+        return start_or_dispose(wait.start, wait, events)
+
+    return Observable(subscribe)
+
+
+def wait_for_task(
+    client: Any,
+    task_id: str,
+    *,
+    poll_interval: Duration | Delays = 1.0,
+    timeout: Duration | None = 60.0,
+    retry: Delays | None = DEFAULT_RETRY,
+) -> Any:
+    """Block until a task is done, and return its result payload.
+
+    Args:
+        client: A client with a plain `get_task(task_id)`.
+        task_id: The id that the operation returned.
+        poll_interval: As for `task_observable`.
+        timeout: As for `task_observable`.
+        retry: As for `task_observable`.
+
+    Raises:
+        StreamTaskException: The task failed.
+        TaskTimeoutException: The deadline passed.
+        StreamApiException: Stream refused a poll, or `retry` was used up.
+        StreamTransportException: Stream could not be reached, and `retry` was used up.
+        InvalidResponseException: What answered was no task.
+        TypeError: As for `task_observable`, or the client is async.
+        ValueError: As for `task_observable`.
+    """
+    if is_async(client):
+        msg = "client is async: use `await wait_for_task_async(client, task_id)` instead"
+        raise TypeError(msg)
+    observable = task_observable(
+        client, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+    )
+    last: deque[TaskSnapshot] = deque(maxlen=1)
+    failures: list[Exception] = []
+    done = threading.Event()
+
+    def on_error(error: Exception) -> None:
+        failures.append(error)
+        done.set()
+
+    with observable.subscribe(last.append, on_error, done.set):
+        done.wait()
+    if failures:
+        raise failures.pop()
+    return last.pop().result
+
+
+async def wait_for_task_async(
+    client: Any,
+    task_id: str,
+    *,
+    poll_interval: Duration | Delays = 1.0,
+    timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
+    retry: Delays | None = DEFAULT_RETRY,
+) -> Any:
+    """Wait until a task is done, and return its result payload.
+
+    Cancelling the awaiting coroutine ends the wait at once.
+
+    Args:
+        client: A client with a `get_task(task_id)`, async or plain; a plain one is called on a
+            worker thread.
+        task_id: The id that the operation returned.
+        poll_interval: As for `task_observable`.
+        timeout: As for `task_observable`.
+        retry: As for `task_observable`.
+
+    Raises:
+        StreamTaskException: The task failed.
+        TaskTimeoutException: The deadline passed.
+        StreamApiException: Stream refused a poll, or `retry` was used up.
+        StreamTransportException: Stream could not be reached, and `retry` was used up.
+        InvalidResponseException: What answered was no task.
+        TypeError: As for `task_observable`.
+        ValueError: As for `task_observable`.
+    """
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[None] = loop.create_future()
+    last: deque[TaskSnapshot] = deque(maxlen=1)
+    observable = task_observable(
+        client,
+        task_id,
+        poll_interval=poll_interval,
+        timeout=timeout,
+        retry=retry,
+        scheduler=AsyncIOScheduler(loop),
+    )
+    with observable.subscribe(last.append, end.set_exception, lambda: end.set_result(None)):
+        await end
+    return last.pop().result

@@ -1,0 +1,107 @@
+"""The JSON object of a task, field by field: tolerant of what the wire may bring."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from .._checks import to_mapping
+from .._values import TaskSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._values import RateLimitInfo
+
+__all__ = ["as_mapping", "failure_of", "snapshot_of", "task_id_of"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIELDS: Final = ("task_id", "status", "result", "error", "created_at", "updated_at", "duration")
+_ERROR_FIELDS: Final = ("type", "description", "stacktrace", "version")
+
+
+def snapshot_of(
+    data: Mapping[str, Any], *, task_id: str, rate_limit: RateLimitInfo | None = None
+) -> TaskSnapshot | None:
+    """Read the JSON object of an answer; None: it is not a task.
+
+    Args:
+        data: The decoded object.
+        task_id: The id that was asked for.
+        rate_limit: The rate limit as of this answer.
+    """
+    said_id, status, duration = data.get("task_id"), data.get("status"), data.get("duration")
+    if said_id is None and status is None:
+        return None
+    return TaskSnapshot(
+        task_id=said_id if isinstance(said_id, str) and said_id else task_id,
+        status=(status.strip().lower() if isinstance(status, str) else "") or "unknown",
+        result=data.get("result"),
+        error=data.get("error"),
+        created_at=_timestamp(data.get("created_at")),
+        updated_at=_timestamp(data.get("updated_at")),
+        duration=duration if isinstance(duration, str) else None,
+        rate_limit=rate_limit,
+        raw=data,
+    )
+
+
+def as_mapping(data: object) -> Mapping[str, Any]:
+    """Read an answer that another client has already turned into an object with attributes."""
+    mapping = to_mapping(data)
+    if mapping is not None:
+        return mapping
+    fields = {name: getattr(data, name, None) for name in _FIELDS}
+    error = fields["error"]
+    if hasattr(error, "type") or hasattr(error, "description"):
+        fields["error"] = {name: getattr(error, name, None) for name in _ERROR_FIELDS}
+    return fields
+
+
+def task_id_of(event: object) -> object:
+    """The id of the task that an event is about; None: it names none, and may be about any."""
+    fields = to_mapping(event)
+    return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+
+
+def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:
+    """Read the reason of a failed task from wherever the server put it: the exception's fields."""
+    said: dict[str, Any] = {}
+    for place in (snapshot.result, snapshot.error):  # the later one wins
+        found = to_mapping(place)
+        if found is not None:
+            said.update({k: found[k] for k in _ERROR_FIELDS if _text(found.get(k))})
+        elif place is not None:
+            said["description"] = place
+    kind, description, stack_trace, version = (_text(said.get(name)) for name in _ERROR_FIELDS)
+    return {
+        "error_type": kind or "unknown",
+        "description": description or "",
+        "stack_trace": stack_trace,
+        "version": version,
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _timestamp(value: object) -> datetime | None:
+    """Nanoseconds since the epoch as a number or a numeric string, ISO 8601, or a datetime."""
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            if not text.lstrip("-").isdigit():
+                return _utc(datetime.fromisoformat(text))
+            value = int(text)
+        if isinstance(value, datetime):
+            return _utc(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _EPOCH + timedelta(microseconds=int(value) // 1000)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

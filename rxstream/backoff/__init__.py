@@ -1,0 +1,79 @@
+"""Delays as data: a schedule is a callable that returns a fresh iterator of seconds.
+
+A schedule serves in two places. As `poll_interval` it is the cadence between good answers; as
+`retry` it is the back-off between failed ones, and its end is the end of patience. Any callable
+that returns an iterator of seconds is accepted in place of the schedules of this module.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from .._checks import seconds
+from ._schedule import Delays, Duration, Row, Schedule
+
+__all__ = [
+    "DEFAULT_RETRY",
+    "Delays",
+    "Duration",
+    "Schedule",
+    "constant",
+    "exponential",
+    "fibonacci",
+]
+
+
+def constant(delay: Duration) -> Schedule:
+    """The same delay for ever.
+
+    Args:
+        delay: Seconds, or a timedelta.
+    """
+    value = seconds(delay, "delay")
+    return Row("constant", value, 1.0, None)
+
+
+def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None = None) -> Schedule:
+    """Each delay is `factor` times the one before.
+
+    A factor of 1.1 to 1.25 suits a cadence (`poll_interval`), 2 suits errors (`retry`).
+
+    Args:
+        first: The first delay: seconds, or a timedelta.
+        factor: The growth, 1 or more.
+        maximum: The longest delay, or None for no bound.
+
+    Raises:
+        ValueError: `factor` is below 1, or not finite.
+        TypeError: `factor` is no number.
+    """
+    return Row("exponential", seconds(first, "first"), _growth(factor, "factor"), _bound(maximum))
+
+
+def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
+    """Each delay is the sum of the two before: 1, 1, 2, 3, 5 … times `first`.
+
+    Args:
+        first: The first delay: seconds, or a timedelta.
+        maximum: The longest delay, or None for no bound.
+    """
+    return Row("fibonacci", seconds(first, "first"), 1.0, _bound(maximum))
+
+
+def _bound(maximum: Duration | None) -> float | None:
+    return None if maximum is None else seconds(maximum, "maximum")
+
+
+def _growth(value: object, name: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        msg = f"{name} must be a number, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not 1 <= value <= sys.float_info.max:
+        msg = f"{name} must be a finite number, 1 or more, not {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
+DEFAULT_RETRY: Final = exponential(0.5, maximum=30.0).jittered("full").limited(10)
+"""How failed polls are retried unless told otherwise: up to ten times, 0.5 s and doubling."""

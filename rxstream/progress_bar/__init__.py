@@ -1,0 +1,124 @@
+"""A live bar for many waits, drawn by rich.
+
+It is an extra, and nothing else of rxstream imports it: `pip install 'rxstream[progress]'`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reactivex import Observable
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from .._checks import optional, text, whole
+from .._gate.gate import Gate
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+from .._wait.tally import Tally
+
+try:
+    from rich.console import Console
+
+    from ._bar import Bar
+    from ._display import hide, show
+except ModuleNotFoundError as _missing:
+    if _missing.name is None or _missing.name.partition(".")[0] != "rich":
+        raise
+    _msg = "rxstream.progress_bar needs rich: pip install 'rxstream[progress]'"
+    raise ImportError(_msg) from _missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reactivex import abc
+
+    from .._values import TaskOutcome
+
+__all__ = ["progress_bar"]
+
+
+def progress_bar(
+    total: int | None = None,
+    *,
+    client: Any = None,
+    gate: Gate | None = None,
+    description: str = "waiting",
+    console: Console | None = None,
+) -> Callable[[Observable[TaskOutcome]], Observable[TaskOutcome]]:
+    """Show a live bar for many waits while their outcomes pass through unchanged.
+
+    ::
+
+        source           ─o──×──o──o|
+        progress_bar(4)  ─o──×──o──o|
+
+    It shows how many are done, how they ended, what passes the gate, the state of the rate limit,
+    and when all will be done (as `rxstream.operators.progress` says). Each subscription has a bar
+    of its own; those on one console are drawn below each other. At the end, an error and disposal
+    included, its last state stays on the screen. Where the output is no terminal nothing is
+    written at all; nor where the console has a live display already and rich is older than 14.1.
+
+    Args:
+        total: How many outcomes there will be, 0 or more; None: unknown.
+        client: The client of the waits, for the state of its gate.
+        gate: The gate of the waits, if they were given one; wins over `client`.
+        description: What stands before the bar.
+        console: Where to draw, with its colours and its width; None: standard error. Share the
+            console of your own output with it, so that neither draws over the other.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or `client` has no `get_task`.
+        ValueError: `total` is negative, or `description` is empty.
+    """
+    count = None if total is None else whole(total, "total", 0)
+    optional(gate, Gate, "gate")
+    optional(console, Console, "console")
+    text(description, "description")
+    passed = gate if gate is not None or client is None else Gate.of(client)
+
+    def operator(source: Observable[TaskOutcome]) -> Observable[TaskOutcome]:
+        def subscribe(
+            observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            tally = Tally(count, passed, operator_clock(scheduler))
+            bar = Bar(tally, passed, description)
+            downstream = Downstream(observer)
+
+            def on_next(outcome: TaskOutcome) -> None:
+                try:
+                    tally.add(outcome)
+                except TypeError as error:
+                    end("stopped")
+                    downstream.on_error(error)
+                    return
+                try:
+                    downstream.on_next(outcome)
+                except BaseException:
+                    end("stopped")
+                    raise
+
+            def on_error(error: Exception) -> None:
+                end(f"ended with {type(error).__name__}")
+                downstream.raise_its_own()
+                downstream.on_error(error)
+
+            def on_completed() -> None:
+                end("done")
+                downstream.on_completed()
+
+            def end(how: str) -> None:
+                hide(bar, console, how)
+
+            try:
+                show(bar, console)
+                subscription = source.subscribe(
+                    on_next, on_error, on_completed, scheduler=scheduler
+                )
+            except BaseException:
+                end("stopped")
+                raise
+            return CompositeDisposable(subscription, Disposable(lambda: end("disposed")))
+
+        return Observable(subscribe)
+
+    return operator
