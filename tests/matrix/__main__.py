@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import page
 from .clients import COLUMNS
 from .run import cells, play
 
@@ -26,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=4, help="processes at once")
     parser.add_argument("--only", default="", help="faults whose name contains this")
     parser.add_argument("--client", action="append", choices=COLUMNS, help="may be repeated")
+    parser.add_argument("--json", type=Path, help="write all cells to this file")
     given = parser.parse_args(arguments)
     todo = list(cells(full=given.full, columns=given.client or (), only=given.only))
     started = time.monotonic()
@@ -40,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show(f"\n{len(done)} cells in {time.monotonic() - started:.0f} s; {len(wrong)} deviate")
     for column, count in Counter(played.column for played in wrong).items():
         show(f"  {column}: {count}")
+    if given.write_docs:
+        page.write(done)
+    if given.json:
+        given.json.write_text(json.dumps([asdict(played) for played in done]))
     return int(bool(wrong))
 
 

@@ -25,6 +25,8 @@ from .noise import NOISE
 from .server import FaultServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .clients import Column
     from .fault import Fault
     from .moments import Moment
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Report"]
 
 MARGIN: Final = 1.0
+PATIENCE: Final = 5.0
 MOST_MEMORY: Final = 128.0
 LONGEST_TEXT: Final = 16_000
 LONGEST_PAUSE: Final = 600.0
@@ -61,7 +64,7 @@ class Cell:
         self.column = column
         self.report = Report()
         self._deadline = moment.deadline(fault)
-        self._error: BaseException | None = None
+        self._with_locals = ""
         self._texts: list[str] = []
 
     def run(self) -> Report:
@@ -80,6 +83,8 @@ class Cell:
                         self._blocking(server)
         except AssertionError as error:
             self._wrong("nothing is left", f"left something behind: {_kinds_of(str(error))}")
+        except Exception as error:  # noqa: BLE001 -- a cell that breaks is a finding
+            self._wrong("runs", f"the client itself broke: {error!r}")
         self._look_for_secrets(server)
         if NOISE.lines:
             self._wrong("quiet", f"noise: {NOISE.lines[0][:160]}")
@@ -111,7 +116,7 @@ class Cell:
             else:
                 self._ended(started, payload=payload)
             for goal in self._goals(client, server):
-                end = time.monotonic() + MARGIN + NOISE.lag
+                end = time.monotonic() + goal.patience + NOISE.lag
                 while not goal.reached() and time.monotonic() < end:
                     time.sleep(0.01)
                 goal.judge(self)
@@ -133,7 +138,7 @@ class Cell:
             else:
                 self._ended(started, payload=payload)
             for goal in self._goals(client, server):
-                end = time.monotonic() + MARGIN + NOISE.lag
+                end = time.monotonic() + goal.patience + NOISE.lag
                 while not goal.reached() and time.monotonic() < end:
                     await asyncio.sleep(0.01)
                 goal.judge(self)
@@ -154,7 +159,6 @@ class Cell:
     def _ended(self, started: float, *, error: Exception | None = None, payload: Any = None) -> None:
         report = self.report
         report.seconds = time.monotonic() - started
-        self._error = error
         report.end = end_of(error) if error is not None else self._end_of_payload(payload)
         ends = designed(self.fault, self.moment)
         if report.end not in ends:
@@ -186,6 +190,8 @@ class Cell:
             return
         self._texts += traceback.format_exception(error)
         self._texts += [repr(vars(each)) for each in _chain(error)]
+        lines = traceback.TracebackException.from_exception(error, capture_locals=True)
+        self._with_locals = "".join(lines.format())
 
     def _next_ended(self, *, error: Exception | None = None, payload: Any = None) -> None:
         if self.fault.kind is Kind.CLOSING and error is not None and end_of(error) == "deadline":
@@ -201,21 +207,22 @@ class Cell:
         if self.column.is_helper:
             return [_Goal("", "", lambda: self._settle(server))]
         gate = Gate.of(client)
-        closed_for = gate.statistics().closed_for
-        if closed_for > LONGEST_PAUSE:
-            self._wrong("pause", f"the gate is closed for {closed_for:,.0f} s")
+        try:
+            closed_for = gate.statistics().closed_for
+        except Exception as error:  # noqa: BLE001 -- whatever it is
+            self._wrong("pause", f"the gate's statistics raise {type(error).__name__}")
+        else:
+            if closed_for > LONGEST_PAUSE:
+                self._wrong("pause", f"the gate is closed for {closed_for:,.0f} s")
+
+        def is_empty() -> bool:
+            return "in_flight=0," in repr(gate)
+
+        gone, back = "its request went on after the end", "its place was not given back"
         return [
-            _Goal(
-                "request ends",
-                "its request went on after the end",
-                lambda: not server.stuck and not gate.statistics().in_flight,
-            ),
+            _Goal("request ends", gone, lambda: is_empty() and not server.stuck),
             _Goal("", "", lambda: self._settle(server)),
-            _Goal(
-                "place",
-                "its place at the gate was not given back",
-                lambda: not gate.statistics().in_flight,
-            ),
+            _Goal("place", back, is_empty, patience=PATIENCE),
         ]
 
     def _settle(self, server: FaultServer) -> bool:
@@ -233,11 +240,7 @@ class Cell:
             text = "\n".join(texts)
             if any(secret in text for secret in secrets):
                 self._wrong("secrets", f"the token or the secret is in {where}")
-        if self._error is None or self.fault.is_big:
-            return
-        lines = traceback.TracebackException.from_exception(self._error, capture_locals=True)
-        text = "".join(lines.format())
-        if any(secret in text for secret in secrets):
+        if any(secret in self._with_locals for secret in secrets):
             self._wrong("locals", "the token is in the locals of its traceback")
 
 
@@ -245,7 +248,8 @@ class Cell:
 class _Goal:
     what: str
     words: str
-    reached: Any
+    reached: Callable[[], bool]
+    patience: float = MARGIN
 
     def judge(self, cell: Cell) -> None:
         if not self.reached():

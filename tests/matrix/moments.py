@@ -34,6 +34,11 @@ class Moment:
         is_over = self.is_last or self.goes_on or fault.kind in {Kind.HANG, Kind.CLOSING}
         return BRIEF if is_over else PATIENT
 
+    def concerns(self, fault: Fault, *, helper: bool = False) -> bool:
+        """Whether it makes a difference: what ends a wait at once does not come again."""
+        again = {Kind.TRANSIENT, Kind.CLOSING, Kind.HANG, Kind.EITHER, Kind.HARMLESS}
+        return not self.goes_on or (fault.kind in again and not helper)
+
     def poll_interval(self, fault: Fault) -> float:
         """The pause; longer than the wait where there is to be one last poll."""
         return 1_000.0 if self.is_last else fault.poll_interval
@@ -61,7 +66,8 @@ def designed(fault: Fault, moment: Moment) -> frozenset[str]:
         Kind.HANG: "deadline",
     }
     if fault.kind in one:
-        return frozenset({one[fault.kind]})
+        # What comes at the last moment may come too late.
+        return frozenset({one[fault.kind], *(["deadline"] if moment.is_last else [])})
     if moment.goes_on:
         ends = {"deadline"}
     elif moment.is_last or fault.kind is Kind.CLOSING:

@@ -53,7 +53,8 @@ def cells(
             if not full and COLUMNS[column].is_helper:
                 continue
             for moment in moments if full else [moments[(row + number) % 3]]:
-                yield column, moment, fault.label
+                if MOMENTS[moment].concerns(fault, helper=COLUMNS[column].is_helper):
+                    yield column, moment, fault.label
 
 
 async def play(
