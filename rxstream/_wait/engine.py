@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reactivex import abc
 from typing_extensions import override
 
-from .._wire.failures import rate_limit_of, task_exception
+from .._shared.guard import is_interrupted
+from .._wire.failures import is_cancelled, rate_limit_of, task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
 from .pauses import Pauses
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from .context import WaitContext
 
 __all__ = ["Wait"]
+
+# A timer may fire a moment early, since clocks round.
+_EARLY: Final = 0.001
 
 
 class _State(Enum):
@@ -50,6 +54,7 @@ class Wait(abc.DisposableBase):
         "_deadline_timer",
         "_expired",
         "_last",
+        "_next_at",
         "_observer",
         "_pauses",
         "_polls",
@@ -75,7 +80,9 @@ class Wait(abc.DisposableBase):
         self._call: Call | None = None
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._polls, self._sent_at = 0, 0.0
+        self._polls = 0
+        self._sent_at = 0.0
+        self._next_at = 0.0
         self._expired = False
         self._woken = False
 
@@ -87,64 +94,100 @@ class Wait(abc.DisposableBase):
         if self._state is _State.DONE:
             return
         timeout, clock = self._context.timeout, self._context.clock
-        if timeout is not None:
-            self._deadline = clock.now() + timeout
-            self._deadline_timer = clock.call_later(timeout, self._expire)
-        self._poll()
+        try:
+            if timeout is not None:
+                self._deadline = clock.now() + timeout
+                self._deadline_timer = clock.call_later(timeout, self._expire)
+            self._poll(_State.IDLE)
+        except BaseException:
+            self.dispose()
+            raise
 
     def poll_now(self) -> None:
         """Poll at once instead of after the cadence's pause; a back-off is waited out."""
-        with self._context.lock:
+        context = self._context
+        if is_interrupted(context.lock):
+            context.clock.post(self.poll_now)
+            return
+        with context.lock:
             # The answer to a poll that is under way may be older than what this is about.
             self._woken = self._state in (_State.CALLING, _State.EMITTING)
             if self._state is not _State.PAUSING or self._trouble is not None:
                 return
-            timer = self._timer
-        if timer is not None:
-            self._context.clock.cancel(timer)
-        self._poll()
+        self._poll(_State.PAUSING)
 
-    def _poll(self) -> None:
-        with self._context.lock:
-            if self._state not in (_State.IDLE, _State.PAUSING):
+    def _pause_over(self) -> None:
+        # A timer that was overtaken may fire all the same, in the pause after its own.
+        if self._context.clock.now() >= self._next_at - _EARLY:
+            self._poll(_State.PAUSING)
+
+    def _poll(self, before: _State) -> None:
+        context = self._context
+        with context.lock:
+            if self._state is not before:
                 return
             self._state = _State.QUEUED
-            self._timer = None
-        self._context.gate.enter(self, self._context.clock)
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            context.clock.cancel(timer)
+        context.gate.enter(self, context.clock)
 
     def admitted(self) -> None:
         """The gate has given this wait a place; from here on it owes one `leave`."""
-        if not self._context.clock.run_engine(self._send):
-            self._context.gate.leave(self._context.clock)
+        context = self._context
+        if not context.clock.run_engine(self._send):
+            context.gate.leave(self, context.clock)
 
     def _send(self) -> None:
         context = self._context
         with context.lock:
-            wanted = self._state is _State.QUEUED
-            if wanted:
+            is_wanted = self._state is _State.QUEUED
+            if is_wanted:
                 self._state = _State.CALLING
                 self._polls += 1
             number = self._polls
-        if not wanted:
-            context.gate.leave(context.clock)
+        if not is_wanted:
+            context.gate.leave(self, context.clock)
             return
         self._sent_at = context.clock.now()
-        call = context.caller.start(self._task_id, self._answered)
+        try:
+            call = context.caller.start(self._task_id, self._answered)
+        except BaseException as fault:
+            if self._state is not _State.CALLING or not isinstance(fault, Exception):
+                # The consumer's, who is called in place in virtual time; or an interrupt.
+                context.gate.leave(self, context.clock)
+                self.dispose()
+                raise
+            self._answered(None, fault)
+            return
         if call is None:
             return
         with context.lock:
-            disposed = self._state is _State.DONE
+            is_over = self._state is _State.DONE
             if self._state is _State.CALLING and self._polls == number:
                 self._call = call
-        if disposed:
+        if is_over:
             call.cancel()
 
     def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
         """A call ended, on whatever thread; the gate hears of it even if nobody else does."""
         context = self._context
-        context.gate.leave(context.clock, *rate_limit_of(snapshot, error))
-        if self._state is not _State.DONE:
-            context.clock.run_consumer(lambda: self._receive(snapshot, error))
+        try:
+            if is_cancelled(error) and self._state is not _State.DONE:
+                context.gate.hold(context.clock)
+            context.gate.leave(self, context.clock, *rate_limit_of(snapshot, error))
+        finally:
+            # Also if another wait's consumer raised in its turn at the gate.
+            if self._state is not _State.DONE:
+                self._deliver(snapshot, error)
+
+    def _deliver(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        try:
+            self._context.clock.run_consumer(lambda: self._receive(snapshot, error))
+        except Exception as fault:
+            if self._state is not _State.CALLING:
+                raise  # the consumer's
+            self._end(fault)
 
     def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
         with self._context.lock:
@@ -152,48 +195,49 @@ class Wait(abc.DisposableBase):
                 return
             self._state = _State.EMITTING
             self._call = None
-        round_trip = self._context.clock.now() - self._sent_at
-        if snapshot is None:
-            self._pause(error, round_trip)
-            return
-        self._last = snapshot
-        self._trouble = None
         try:
-            self._observer.on_next(snapshot)
+            if snapshot is not None:
+                self._last = snapshot
+                self._observer.on_next(snapshot)
         except BaseException:
             # The consumer's own; it goes to whoever runs this clock, and the wait is over.
             self.dispose()
             raise
-        if snapshot.is_completed:
-            self._end(None)
-        elif snapshot.is_failed:
-            self._end(task_exception(self._task_id, snapshot))
-        else:
-            self._pause(None, round_trip)
-
-    def _pause(self, error: BaseException | None, round_trip: float) -> None:
-        """Wait for the next poll, or end where there is to be none."""
         if self._state is _State.DONE:
             return
-        left = self._deadline - self._context.clock.now()
         try:
-            delay = self._pauses.after(error, left, round_trip)
+            delay, end = self._decide(snapshot, error)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
-            self._end(fault)
-            return
+            delay, end = None, fault
         if delay is None:
-            self._end(error)
-            return
-        if error is not None and delay < left:
+            self._end(end)
+        else:
+            self._pause(delay, error)
+
+    def _decide(
+        self, snapshot: TaskSnapshot | None, error: BaseException | None
+    ) -> tuple[float | None, BaseException | None]:
+        """The pause before the next poll; or None, and the error if one ends the wait."""
+        if snapshot is not None and snapshot.is_done:
+            return None, None if snapshot.is_completed else task_exception(self._task_id, snapshot)
+        now = self._context.clock.now()
+        left = self._deadline - now
+        delay = self._pauses.after(error, left, now - self._sent_at)
+        if delay is not None and error is not None and delay < left:
             log_retry(self._task_id, self._polls, delay, error)
-        self._trouble = error
-        with self._context.lock:
+        return delay, error
+
+    def _pause(self, delay: float, error: BaseException | None) -> None:
+        context = self._context
+        with context.lock:
             if self._state is not _State.EMITTING:
                 return
-            self._state = _State.PAUSING
             if self._woken and error is None:
                 delay = 0.0
             self._woken = False
+            self._trouble = error
+            self._next_at = context.clock.now() + delay
+            self._state = _State.PAUSING
             expired = self._expired
         if expired:
             self._expire()
@@ -201,15 +245,19 @@ class Wait(abc.DisposableBase):
             self._set_timer(delay)
 
     def _set_timer(self, delay: float) -> None:
-        # Not under the lock: it may be a scheduler of the user's, and a finaliser may run in it.
-        polls = self._polls
-        timer = self._context.clock.call_later(delay, self._poll)
+        # Not under the lock: it may be a scheduler of the user's.
+        clock, polls = self._context.clock, self._polls
+        try:
+            timer = clock.call_later(delay, self._pause_over)
+        except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, no thread left
+            self._end(fault)
+            return
         with self._context.lock:
             is_wanted = self._state is _State.PAUSING and self._polls == polls
             if is_wanted:
                 self._timer = timer
         if not is_wanted:
-            self._context.clock.cancel(timer)
+            clock.cancel(timer)
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
         if not self._stop(expiring=expiring):
@@ -230,10 +278,16 @@ class Wait(abc.DisposableBase):
     @override
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
-        self._stop()
+        context = self._context
+        if is_interrupted(context.lock):
+            context.clock.post(self.dispose)
+        elif self._stop():
+            # A signal handler may have disposed while the loop sleeps.
+            context.clock.wake()
 
     def _stop(self, *, expiring: bool = False) -> bool:
-        with self._context.lock:
+        context = self._context
+        with context.lock:
             before = self._state
             if expiring and before is _State.EMITTING:
                 # A consumer that is being called is not interrupted but followed.
@@ -242,16 +296,15 @@ class Wait(abc.DisposableBase):
             self._state = _State.DONE
         if before is _State.DONE:
             return False
-        self._context.clock.run_engine(lambda: self._clean_up(before))
+        if before is _State.QUEUED:
+            context.gate.withdraw(self, context.clock)
+        context.clock.run_engine(self._clean_up)
         return True
 
-    def _clean_up(self, before: _State) -> None:
-        clock = self._context.clock
+    def _clean_up(self) -> None:
         for timer in (self._timer, self._deadline_timer):
             if timer is not None:
-                clock.cancel(timer)
-        if before is _State.QUEUED:
-            self._context.gate.withdraw(self)
-        elif before is _State.CALLING and self._call is not None:
+                self._context.clock.cancel(timer)
+        if self._call is not None:
             self._call.cancel()
         self._timer = self._deadline_timer = self._call = None
