@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._checks import fraction, is_async, whole
 from .._shared.fork import on_fork
 from .._shared.guard import is_interrupted
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD
+from .alarm import Alarm
 from .pace import Pace
 from .places import Places
 from .statistics import GateStatistics
@@ -73,7 +74,7 @@ class Gate:
         self._draining = False
         self._drain_again = False
         self._clock: Clock = TIMER_THREAD
-        self._alarm: tuple[Waiter, Clock, Any] | None = None
+        self._alarm = Alarm(self._drain)
 
     @classmethod
     def of(cls, client: object) -> Gate:
@@ -152,13 +153,11 @@ class Gate:
         with self._lock:
             queue = self._places.queue
             queue.pop(waiter, None)
-            # The alarm may be set on the loop of the one that leaves, and end with it.
-            is_lost = self._alarm is not None and (not queue or self._alarm[0] is waiter)
-            alarm = self._take_alarm() if is_lost else None
-            pause = self._pace.pause(self._clock.now(), len(queue)) if alarm and queue else None
-        _cancel(alarm)
-        if pause is not None:
-            self._set_alarm(pause)
+            pause = self._pace.pause(self._clock.now(), len(queue)) if queue else 0.0
+        if not queue:
+            self._alarm.cancel()
+        elif self._alarm.ends_with(waiter):
+            self._alarm.set(pause, self._places)
 
     def leave(
         self,
@@ -233,7 +232,7 @@ class Gate:
             with self._lock:
                 self._draining = False
             if self._places.queue:
-                self._set_alarm(0.0)
+                self._alarm.set(0.0, self._places)
             raise
 
     def _admit_all(self) -> None:
@@ -243,7 +242,7 @@ class Gate:
                 waiter.admitted()
                 continue
             if pause is not None:
-                self._set_alarm(pause)
+                self._alarm.set(pause, self._places)
             with self._lock:
                 self._draining = self._drain_again
                 self._drain_again = False
@@ -266,36 +265,9 @@ class Gate:
                 return None, pause
             self._pace.sent(now)
             waiter = places.admit_first()
-            alarm = None if places.queue else self._take_alarm()
-        _cancel(alarm)
+        if not places.queue:
+            self._alarm.cancel()
         return waiter, None
-
-    def _set_alarm(self, pause: float) -> None:
-        """Drain again after a pause, in the time of a wait that is still alive."""
-        for waiter, clock in self._places.alarm_clocks():
-            try:
-                timer = clock.call_later(max(pause, 0.0), self._drain)
-            except Exception:  # noqa: BLE001, S112 -- a disposed scheduler is one wait's business
-                continue
-            with self._lock:
-                before = self._take_alarm()
-                is_wanted = bool(self._places.queue)
-                if is_wanted:
-                    self._alarm = waiter, clock, timer
-            _cancel(before)
-            if not is_wanted:
-                clock.cancel(timer)
-            return
-
-    def _take_alarm(self) -> tuple[Waiter, Clock, Any] | None:
-        alarm, self._alarm = self._alarm, None
-        return alarm
-
-
-def _cancel(alarm: tuple[Waiter, Clock, Any] | None) -> None:
-    if alarm is not None:
-        _, clock, timer = alarm
-        clock.cancel(timer)
 
 
 # For clients that cannot be referred to weakly too, so that they stay bounded.
