@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._checks import fraction, is_async, whole
 from .._shared.fork import on_fork
-from .._shared.guard import is_interrupted
+from .._shared.guard import interruption_of
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD
 from .alarm import Alarm
@@ -70,6 +70,7 @@ class Gate:
         self._pace = Pace(self._reserve)
         self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.RLock()
+        self._is_interrupted = interruption_of(self._lock)
         self._places = Places()
         self._draining = False
         self._drain_again = False
@@ -122,7 +123,7 @@ class Gate:
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.enter(waiter, clock))
             return
         places = self._places
@@ -147,7 +148,7 @@ class Gate:
 
     def withdraw(self, waiter: Waiter, clock: Clock) -> None:
         """Stop waiting for a poll; without effect on one that was admitted."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.withdraw(waiter, clock))
             return
         with self._lock:
@@ -175,7 +176,7 @@ class Gate:
             refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
                 it named no time.
         """
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.leave(waiter, clock, rate_limit, refused_for))
             return
         places = self._places
@@ -218,9 +219,6 @@ class Gate:
     def _drain(self) -> None:
         # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
         # while its admission is still on the stack, and must not admit the next one from there.
-        if is_interrupted(self._lock):
-            self._clock.post(self._drain)
-            return
         with self._lock:
             self._drain_again = self._draining
             if self._draining:
