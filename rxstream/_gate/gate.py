@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._checks import fraction, is_async, whole
 from .._shared.fork import on_fork
-from .._shared.guard import is_interrupted
+from .._shared.guard import interruption_of
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD
+from .alarm import Alarm
 from .pace import Pace
 from .places import Places
 from .statistics import GateStatistics
@@ -69,11 +70,12 @@ class Gate:
         self._pace = Pace(self._reserve)
         self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.RLock()
+        self._is_interrupted = interruption_of(self._lock)
         self._places = Places()
         self._draining = False
         self._drain_again = False
         self._clock: Clock = TIMER_THREAD
-        self._alarm: tuple[Waiter, Clock, Any] | None = None
+        self._alarm = Alarm(self._drain)
 
     @classmethod
     def of(cls, client: object) -> Gate:
@@ -121,7 +123,7 @@ class Gate:
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.enter(waiter, clock))
             return
         places = self._places
@@ -146,19 +148,17 @@ class Gate:
 
     def withdraw(self, waiter: Waiter, clock: Clock) -> None:
         """Stop waiting for a poll; without effect on one that was admitted."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.withdraw(waiter, clock))
             return
         with self._lock:
             queue = self._places.queue
             queue.pop(waiter, None)
-            # The alarm may be set on the loop of the one that leaves, and end with it.
-            is_lost = self._alarm is not None and (not queue or self._alarm[0] is waiter)
-            alarm = self._take_alarm() if is_lost else None
-            pause = self._pace.pause(self._clock.now(), len(queue)) if alarm and queue else None
-        _cancel(alarm)
-        if pause is not None:
-            self._set_alarm(pause)
+            pause = self._pace.pause(self._clock.now(), len(queue)) if queue else 0.0
+        if not queue:
+            self._alarm.cancel()
+        elif self._alarm.ends_with(waiter):
+            self._alarm.set(pause, self._places)
 
     def leave(
         self,
@@ -176,7 +176,7 @@ class Gate:
             refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
                 it named no time.
         """
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.leave(waiter, clock, rate_limit, refused_for))
             return
         places = self._places
@@ -219,9 +219,6 @@ class Gate:
     def _drain(self) -> None:
         # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
         # while its admission is still on the stack, and must not admit the next one from there.
-        if is_interrupted(self._lock):
-            self._clock.post(self._drain)
-            return
         with self._lock:
             self._drain_again = self._draining
             if self._draining:
@@ -233,7 +230,7 @@ class Gate:
             with self._lock:
                 self._draining = False
             if self._places.queue:
-                self._set_alarm(0.0)
+                self._alarm.set(0.0, self._places)
             raise
 
     def _admit_all(self) -> None:
@@ -243,7 +240,7 @@ class Gate:
                 waiter.admitted()
                 continue
             if pause is not None:
-                self._set_alarm(pause)
+                self._alarm.set(pause, self._places)
             with self._lock:
                 self._draining = self._drain_again
                 self._drain_again = False
@@ -266,36 +263,9 @@ class Gate:
                 return None, pause
             self._pace.sent(now)
             waiter = places.admit_first()
-            alarm = None if places.queue else self._take_alarm()
-        _cancel(alarm)
+        if not places.queue:
+            self._alarm.cancel()
         return waiter, None
-
-    def _set_alarm(self, pause: float) -> None:
-        """Drain again after a pause, in the time of a wait that is still alive."""
-        for waiter, clock in self._places.alarm_clocks():
-            try:
-                timer = clock.call_later(max(pause, 0.0), self._drain)
-            except Exception:  # noqa: BLE001, S112 -- a disposed scheduler is one wait's business
-                continue
-            with self._lock:
-                before = self._take_alarm()
-                is_wanted = bool(self._places.queue)
-                if is_wanted:
-                    self._alarm = waiter, clock, timer
-            _cancel(before)
-            if not is_wanted:
-                clock.cancel(timer)
-            return
-
-    def _take_alarm(self) -> tuple[Waiter, Clock, Any] | None:
-        alarm, self._alarm = self._alarm, None
-        return alarm
-
-
-def _cancel(alarm: tuple[Waiter, Clock, Any] | None) -> None:
-    if alarm is not None:
-        _, clock, timer = alarm
-        clock.cancel(timer)
 
 
 # For clients that cannot be referred to weakly too, so that they stay bounded.

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
-from weakref import WeakMethod
+from typing import TYPE_CHECKING, Any, Final, cast
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import MethodType
 
 __all__ = ["on_fork"]
 
-_methods: Final[dict[int, WeakMethod[Callable[[], object]]]] = {}
+_methods: Final[WeakKeyDictionary[object, Callable[[Any], object]]] = WeakKeyDictionary()
 
 
 def on_fork(method: Callable[[], object]) -> None:
     """Call a bound method in each forked child, as long as its object lives.
 
-    Without effect where processes do not fork.
+    One for each object. Without effect where processes do not fork.
     """
-    reference = WeakMethod(method, lambda _: _methods.pop(number, None))
-    number = id(reference)
-    _methods[number] = reference
+    bound = cast("MethodType", method)
+    _methods[bound.__self__] = bound.__func__
 
 
 def _start_afresh() -> None:
-    for reference in list(_methods.values()):
-        method = reference()
-        if method is not None:
-            method()
+    for owner, function in list(_methods.items()):
+        function(owner)
 
 
 if hasattr(os, "register_at_fork"):

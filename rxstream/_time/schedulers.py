@@ -32,6 +32,8 @@ class VirtualClock:
 
     __slots__ = ("_scheduler",)
 
+    cancels_surely: bool = True
+
     def __init__(self, scheduler: VirtualTimeScheduler) -> None:
         self._scheduler = scheduler
 
@@ -72,6 +74,7 @@ class _SchedulerClock:
     __slots__ = ("_scheduler",)
 
     timeline: object = monotonic
+    cancels_surely: bool = False
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler

@@ -57,6 +57,7 @@ class TimerThread:
     """
 
     timeline: object = monotonic
+    cancels_surely: bool = False
 
     def __init__(self) -> None:
         self._reset()

@@ -10,6 +10,7 @@ from reactivex.disposable import CompositeDisposable
 from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
 from .._gate.gate import Gate
+from .._shared.guard import interruption_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
@@ -63,6 +64,7 @@ class WaitArguments:
 
     def waits(self, clock: Clock) -> Waits:
         """The waits of a subscription."""
+        lock = threading.RLock()
         context = WaitContext(
             cadence=self._cadence,
             timeout=self._timeout,
@@ -70,7 +72,8 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
-            lock=threading.RLock(),
+            lock=lock,
+            is_interrupted=interruption_of(lock),
         )
         return Waits(context)
 

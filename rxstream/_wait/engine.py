@@ -2,11 +2,11 @@
 
 ::
 
-    IDLE → QUEUED → CALLING → EMITTING → PAUSING → QUEUED → … → DONE
+    IDLE → POLLING → EMITTING → PAUSING → POLLING → … → DONE
 
-QUEUED is before the gate. CALLING has a call under way. EMITTING is inside the consumer's
-`on_next`. PAUSING waits for the next poll. Each of them can go to DONE, by the deadline or by
-disposal. The lock guards only the change of state: no user code and no subscription runs under it.
+POLLING has a poll at the gate or under way. EMITTING is inside the consumer's `on_next`. PAUSING
+waits for the next poll. Each of them can go to DONE, by the deadline or by disposal. The lock
+guards only the change of state: no user code and no subscription runs under it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reactivex import abc
 from typing_extensions import override
 
-from .._shared.guard import is_interrupted
-from .._wire.failures import is_cancelled, rate_limit_of, task_exception
+from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
 from .pauses import Pauses
+from .poll import Poll
 
 if TYPE_CHECKING:
-    from .._call.call import Call
     from .._values import TaskSnapshot
     from .context import WaitContext
 
@@ -37,8 +36,7 @@ _EARLY: Final = 0.001
 
 class _State(Enum):
     IDLE = "idle"
-    QUEUED = "queued"
-    CALLING = "calling"
+    POLLING = "polling"
     EMITTING = "emitting"
     PAUSING = "pausing"
     DONE = "done"
@@ -48,7 +46,6 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
-        "_call",
         "_context",
         "_deadline",
         "_deadline_timer",
@@ -57,19 +54,19 @@ class Wait(abc.DisposableBase):
         "_next_at",
         "_observer",
         "_pauses",
+        "_poll",
         "_polls",
-        "_sent_at",
         "_state",
-        "_task_id",
         "_timer",
         "_trouble",
         "_woken",
+        "task_id",
     )
 
     def __init__(
         self, task_id: str, observer: abc.ObserverBase[TaskSnapshot], context: WaitContext
     ) -> None:
-        self._task_id = task_id
+        self.task_id = task_id
         self._observer = observer
         self._context = context
         self._pauses = Pauses(context.cadence, context.retry)
@@ -77,12 +74,11 @@ class Wait(abc.DisposableBase):
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._timer: Any = None
-        self._call: Call | None = None
+        self._next_at = 0.0
+        self._poll: Poll | None = None
+        self._polls = 0
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._polls = 0
-        self._sent_at = 0.0
-        self._next_at = 0.0
         self._expired = False
         self._woken = False
 
@@ -98,7 +94,7 @@ class Wait(abc.DisposableBase):
             if timeout is not None:
                 self._deadline = clock.now() + timeout
                 self._deadline_timer = clock.call_later(timeout, self._expire)
-            self._poll(_State.IDLE)
+            self._poll_from(_State.IDLE)
         except BaseException:
             self.dispose()
             raise
@@ -106,107 +102,59 @@ class Wait(abc.DisposableBase):
     def poll_now(self) -> None:
         """Poll at once instead of after the cadence's pause; a back-off is waited out."""
         context = self._context
-        if is_interrupted(context.lock):
+        if context.is_interrupted():
             context.clock.post(self.poll_now)
             return
         with context.lock:
             # The answer to a poll that is under way may be older than what this is about.
-            self._woken = self._state in (_State.CALLING, _State.EMITTING)
-            if self._state is not _State.PAUSING or self._trouble is not None:
-                return
-        self._poll(_State.PAUSING)
+            is_under_way = self._poll is not None and self._poll.is_sent
+            self._woken = is_under_way or self._state is _State.EMITTING
+            is_pausing = self._state is _State.PAUSING and self._trouble is None
+            timer = self._timer
+        if is_pausing and self._poll_from(_State.PAUSING) and timer is not None:
+            context.clock.cancel(timer)
 
     def _pause_over(self) -> None:
-        # A timer that was overtaken may fire all the same, in the pause after its own.
-        if self._context.clock.now() >= self._next_at - _EARLY:
-            self._poll(_State.PAUSING)
+        clock = self._context.clock
+        # A thread may fire a timer that was overtaken all the same, in the pause after its own.
+        if clock.cancels_surely or clock.now() >= self._next_at - _EARLY:
+            self._poll_from(_State.PAUSING)
 
-    def _poll(self, before: _State) -> None:
+    def _poll_from(self, before: _State) -> bool:
         context = self._context
+        poll = Poll(self, context)
         with context.lock:
             if self._state is not before:
-                return
-            self._state = _State.QUEUED
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            context.clock.cancel(timer)
-        context.gate.enter(self, context.clock)
+                return False
+            self._state = _State.POLLING
+            self._poll = poll
+            self._timer = None
+        context.gate.enter(poll, context.clock)
+        return True
 
-    def admitted(self) -> None:
-        """The gate has given this wait a place; from here on it owes one `leave`."""
-        context = self._context
-        if not context.clock.run_engine(self._send):
-            context.gate.leave(self, context.clock)
-
-    def _send(self) -> None:
-        context = self._context
-        with context.lock:
-            is_wanted = self._state is _State.QUEUED
-            if is_wanted:
-                self._state = _State.CALLING
-                self._polls += 1
-            number = self._polls
-        if not is_wanted:
-            context.gate.leave(self, context.clock)
-            return
-        self._sent_at = context.clock.now()
-        try:
-            call = context.caller.start(self._task_id, self._answered)
-        except BaseException as fault:
-            if self._state is not _State.CALLING or not isinstance(fault, Exception):
-                # The consumer's, who is called in place in virtual time; or an interrupt.
-                context.gate.leave(self, context.clock)
-                self.dispose()
-                raise
-            self._answered(None, fault)
-            return
-        if call is None:
-            return
-        with context.lock:
-            is_over = self._state is _State.DONE
-            if self._state is _State.CALLING and self._polls == number:
-                self._call = call
-        if is_over:
-            call.cancel()
-
-    def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        """A call ended, on whatever thread; the gate hears of it even if nobody else does."""
-        context = self._context
-        try:
-            if is_cancelled(error) and self._state is not _State.DONE:
-                context.gate.hold(context.clock)
-            context.gate.leave(self, context.clock, *rate_limit_of(snapshot, error))
-        finally:
-            # Also if another wait's consumer raised in its turn at the gate.
-            if self._state is not _State.DONE:
-                self._deliver(snapshot, error)
-
-    def _deliver(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        try:
-            self._context.clock.run_consumer(lambda: self._receive(snapshot, error))
-        except Exception as fault:
-            if self._state is not _State.CALLING:
-                raise  # the consumer's
-            self._end(fault)
-
-    def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+    def receive(
+        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+    ) -> None:
+        """Take an answer."""
         with self._context.lock:
-            if self._state is not _State.CALLING:
+            if self._poll is not poll or self._state is not _State.POLLING:
                 return
             self._state = _State.EMITTING
-            self._call = None
-        try:
-            if snapshot is not None:
-                self._last = snapshot
+            self._poll = None
+            self._polls += 1
+        round_trip = self._context.clock.now() - poll.sent_at
+        if snapshot is not None:
+            self._last = snapshot
+            try:
                 self._observer.on_next(snapshot)
-        except BaseException:
-            # The consumer's own; it goes to whoever runs this clock, and the wait is over.
-            self.dispose()
-            raise
+            except BaseException:
+                # The consumer's own; it goes to whoever runs this clock, and the wait is over.
+                self.dispose()
+                raise
         if self._state is _State.DONE:
             return
         try:
-            delay, end = self._decide(snapshot, error)
+            delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             delay, end = None, fault
         if delay is None:
@@ -214,29 +162,33 @@ class Wait(abc.DisposableBase):
         else:
             self._pause(delay, error)
 
+    def fail(self, error: Exception) -> None:
+        """End, since an answer cannot be delivered."""
+        self._end(error)
+
     def _decide(
-        self, snapshot: TaskSnapshot | None, error: BaseException | None
+        self, snapshot: TaskSnapshot | None, error: BaseException | None, round_trip: float
     ) -> tuple[float | None, BaseException | None]:
         """The pause before the next poll; or None, and the error if one ends the wait."""
         if snapshot is not None and snapshot.is_done:
-            return None, None if snapshot.is_completed else task_exception(self._task_id, snapshot)
-        now = self._context.clock.now()
-        left = self._deadline - now
-        delay = self._pauses.after(error, left, now - self._sent_at)
+            return None, None if snapshot.is_completed else task_exception(self.task_id, snapshot)
+        left = self._deadline - self._context.clock.now()
+        delay = self._pauses.after(error, left, round_trip)
         if delay is not None and error is not None and delay < left:
-            log_retry(self._task_id, self._polls, delay, error)
+            log_retry(self.task_id, self._polls, delay, error)
         return delay, error
 
     def _pause(self, delay: float, error: BaseException | None) -> None:
-        context = self._context
-        with context.lock:
+        clock = self._context.clock
+        now = 0.0 if clock.cancels_surely else clock.now()
+        with self._context.lock:
             if self._state is not _State.EMITTING:
                 return
             if self._woken and error is None:
                 delay = 0.0
             self._woken = False
             self._trouble = error
-            self._next_at = context.clock.now() + delay
+            self._next_at = now + delay
             self._state = _State.PAUSING
             expired = self._expired
         if expired:
@@ -249,7 +201,7 @@ class Wait(abc.DisposableBase):
         clock, polls = self._context.clock, self._polls
         try:
             timer = clock.call_later(delay, self._pause_over)
-        except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, no thread left
+        except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
             self._end(fault)
             return
         with self._context.lock:
@@ -269,8 +221,10 @@ class Wait(abc.DisposableBase):
 
     def _expire(self) -> None:
         timeout = cast("float", self._context.timeout)
+        poll = self._poll
+        polls = self._polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
-            task_id=self._task_id, timeout=timeout, last=self._last, polls=self._polls
+            task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
         )
         error.__cause__ = self._trouble
         self._end(error, expiring=True)
@@ -279,7 +233,7 @@ class Wait(abc.DisposableBase):
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
         context = self._context
-        if is_interrupted(context.lock):
+        if context.is_interrupted():
             context.clock.post(self.dispose)
         elif self._stop():
             # A signal handler may have disposed while the loop sleeps.
@@ -296,8 +250,6 @@ class Wait(abc.DisposableBase):
             self._state = _State.DONE
         if before is _State.DONE:
             return False
-        if before is _State.QUEUED:
-            context.gate.withdraw(self, context.clock)
         context.clock.run_engine(self._clean_up)
         return True
 
@@ -305,6 +257,6 @@ class Wait(abc.DisposableBase):
         for timer in (self._timer, self._deadline_timer):
             if timer is not None:
                 self._context.clock.cancel(timer)
-        if self._call is not None:
-            self._call.cancel()
-        self._timer = self._deadline_timer = self._call = None
+        if self._poll is not None:
+            self._poll.cancel()
+        self._timer = self._deadline_timer = self._poll = None
