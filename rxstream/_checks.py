@@ -137,7 +137,7 @@ def to_mapping(value: object) -> Mapping[str, Any] | None:
 
 
 def is_async(client: object) -> bool:
-    """Tell the colour of a client by its `get_task`.
+    """Say whether a client is async, by its `get_task`.
 
     Raises:
         TypeError: There is none.

@@ -1,4 +1,4 @@
-"""What the fakes of both colours share: everything but the waiting."""
+"""What the sync and the async fake share: everything but the waiting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENDPOINT: Final = "GET /api/v2/tasks/{id}"
 
 
 class Fake:
-    """What both colours share: everything but the waiting."""
+    """What both fakes share: everything but the waiting."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ SCRIPTS: dict[str, Any] = {
     "c": hang(),
     "d": http_error(404),
 }
-COLOURS = [FakeClient, FakeAsyncClient]
+FAKES = [FakeClient, FakeAsyncClient]
 
 
 def counts(seen: list[Emission]) -> list[tuple[int, int, int, int, int | None]]:
@@ -45,10 +45,10 @@ def counts(seen: list[Emission]) -> list[tuple[int, int, int, int, int | None]]:
     ]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_it_counts_how_each_wait_ended(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_it_counts_how_each_wait_ended(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(SCRIPTS, scheduler=time)
+    client = fake(SCRIPTS, scheduler=time)
     ids = ["a", "b", "c", "d", None]
     seen = time.record(tasks_observable(client, ids, timeout=10).pipe(rxs.progress(len(ids))))
     assert counts(seen) == [
