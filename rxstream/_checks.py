@@ -6,19 +6,31 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 __all__ = [
     "checked_schedule",
     "fraction",
     "function",
     "is_async",
+    "is_number",
+    "is_whole",
     "optional",
     "seconds",
     "text",
     "to_mapping",
     "whole",
 ]
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an int; `True` and `False` do not count."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is an int or a float; `True` and `False` do not count."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def seconds(value: object, name: str) -> float:
@@ -32,7 +44,7 @@ def seconds(value: object, name: str) -> float:
         return value  # every pause of every wait passes here
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
         raise TypeError(msg)
     if not 0 <= value <= sys.float_info.max:
@@ -48,7 +60,7 @@ def whole(value: object, name: str, least: int = 1) -> int:
         TypeError: It is no whole number.
         ValueError: It is less than `least`.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not is_whole(value):
         msg = f"{name} must be a whole number, not {type(value).__name__}"
         raise TypeError(msg)
     if value < least:
@@ -64,7 +76,7 @@ def fraction(value: object, name: str) -> float:
         TypeError: It is no number.
         ValueError: It is NaN, negative, or not less than 1.
     """
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number from 0.0 to less than 1.0, not {type(value).__name__}"
         raise TypeError(msg)
     if not 0 <= value < 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
-from .._time.clock import LoopClock, running_loop
+from .._time.clock import LoopClock, loop_or_raise
 
 if TYPE_CHECKING:
     import asyncio
@@ -82,10 +82,8 @@ def items_of(
     if isinstance(source, Observable):
         return Pushed(source, scheduler)
     if isinstance(source, AsyncIterable):
-        loop = running_loop()
-        if loop is None:
-            msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
-            raise RuntimeError(msg)
+        msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
+        loop = loop_or_raise(msg)
         return _Awaited(aiter(source), loop)
     return _Pulled(iter(source))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "LoopClock", "monotonic", "running_loop", "utc_now"]
+__all__ = ["Clock", "LoopClock", "loop_or_raise", "monotonic", "running_loop", "utc_now"]
 
 monotonic: Final = time.monotonic
 
@@ -30,6 +30,18 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def loop_or_raise(message: str) -> asyncio.AbstractEventLoop:
+    """The loop that runs in this thread.
+
+    Raises:
+        RuntimeError: There is none; `message` says what needs one.
+    """
+    loop = running_loop()
+    if loop is None:
+        raise RuntimeError(message)
+    return loop
 
 
 class Clock(Protocol):

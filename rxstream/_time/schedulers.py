@@ -14,7 +14,7 @@ from reactivex.scheduler import (
 )
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .clock import LoopClock, monotonic, running_loop
+from .clock import LoopClock, loop_or_raise, monotonic, running_loop
 from .timer_thread import TIMER_THREAD
 
 if TYPE_CHECKING:
@@ -123,15 +123,12 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         return _SchedulerClock(scheduler)
     if not is_async:
         return TIMER_THREAD
-    loop = running_loop()
-    if loop is None:
-        msg = (
-            "an async client needs a running event loop: subscribe inside a coroutine "
-            "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
-            "or use the sync StreamClient"
-        )
-        raise RuntimeError(msg)
-    return LoopClock(loop)
+    msg = (
+        "an async client needs a running event loop: subscribe inside a coroutine "
+        "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
+        "or use the sync StreamClient"
+    )
+    return LoopClock(loop_or_raise(msg))
 
 
 def operator_clock(scheduler: abc.SchedulerBase | None) -> Clock:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .._checks import to_mapping
+from .._checks import is_whole, to_mapping
 from ..errors import (
     InvalidResponseException,
     StreamApiException,
@@ -163,7 +163,7 @@ def _status(error: Exception) -> int | None:
         getattr(response, "status_code", None),
         getattr(error, "status", None) if _library(error) in _HTTP_LIBRARIES else None,
     ):
-        if isinstance(status, int) and not isinstance(status, bool):
+        if is_whole(status):
             return status
     return None
 

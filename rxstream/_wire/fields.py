@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from .._checks import to_mapping
+from .._checks import is_number, to_mapping
 from .._values import TaskSnapshot
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _timestamp(value: object) -> datetime | None:
             value = int(text)
         if isinstance(value, datetime):
             return _utc(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             return _EPOCH + timedelta(microseconds=int(value) // 1000)
     except (ValueError, OverflowError):
         pass

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-from .._checks import to_mapping
+from .._checks import is_whole, to_mapping
 from .._time.clock import utc_now
 from .._values import RateLimitInfo, TaskSnapshot
 from ..errors import InvalidResponseException, StreamApiException, StreamRateLimitException
@@ -152,7 +152,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
     return kind(
         status_code=status_code,
-        code=code if isinstance(code, int) and not isinstance(code, bool) else 0,
+        code=code if is_whole(code) else 0,
         message=message if isinstance(message, str) else "",
         exception_fields=to_mapping(fields),
         unrecoverable=unrecoverable is True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from .._checks import seconds
+from .._checks import is_number, seconds
 from ._schedule import Delays, Duration, Row, Schedule
 
 __all__ = [
@@ -66,7 +66,7 @@ def _bound(maximum: Duration | None) -> float | None:
 
 
 def _growth(value: object, name: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number, not {type(value).__name__}"
         raise TypeError(msg)
     if not 1 <= value <= sys.float_info.max:

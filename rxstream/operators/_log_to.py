@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable
@@ -11,6 +11,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 from .._checks import whole
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
+from .._wait.log import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["log_to"]
 
 T = TypeVar("T")
-
-_LOGGER: Final = logging.getLogger("rxstream")
 
 
 def log_to(
@@ -50,7 +49,7 @@ def log_to(
         TypeError: `logger` has no `log` method, or `level` is no whole number.
         ValueError: `level` is less than 1.
     """
-    target: Any = _LOGGER if logger is None else logger
+    target: Any = LOGGER if logger is None else logger
     if not callable(getattr(target, "log", None)):
         msg = f"logger must be a logger with a log method, not {type(target).__name__}"
         raise TypeError(msg)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from reactivex import Observable
 from reactivex.disposable import Disposable
 
-from .._time.clock import LoopClock, running_loop
+from .._time.clock import LoopClock, loop_or_raise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,10 +100,8 @@ def _asyncio_future(future: asyncio.Future[object], fire: Callable[[], None]) ->
 
 
 def _asyncio_event(event: asyncio.Event, fire: Callable[[], None]) -> abc.DisposableBase:
-    loop = running_loop()
-    if loop is None:
-        msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
-        raise RuntimeError(msg)
+    msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
+    loop = loop_or_raise(msg)
 
     def fired(task: asyncio.Task[object]) -> None:
         if not task.cancelled():

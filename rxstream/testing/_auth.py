@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
+from .._checks import is_number
 from .._time.clock import utc_now
 from ._faults import http_error
 
@@ -77,7 +78,7 @@ def check_auth(
 
 def _number(claims: Mapping[str, Any], name: str, default: float) -> float:
     value = claims.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         raise _unauthorized(_NO_AUTH, f"token is not valid: {name} is no number")
     return value
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from .._checks import is_number
 from ._answers import Answer, answer_of
 
 __all__ = ["Playback", "Script", "ScriptLike", "cast_of", "script_of"]
@@ -154,7 +155,7 @@ def cast_of(value: object) -> tuple[Script | None, dict[str, Script]]:
 
 
 def _check_moment(moment: object) -> None:
-    if not isinstance(moment, int | float) or isinstance(moment, bool):
+    if not is_number(moment):
         msg = f"timeline must have seconds as keys, not {type(moment).__name__}"
         raise TypeError(msg)
     if not 0 <= moment < math.inf:
