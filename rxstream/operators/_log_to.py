@@ -1,4 +1,4 @@
-"""`log_to`: what a wait does, in the log."""
+"""`log_to`: log what a wait does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 def log_to(
     logger: Any = None, level: int = logging.INFO
 ) -> Callable[[Observable[T]], Observable[T]]:
-    """Log the beginning of a wait, each change of status, and the end or the disposal.
+    """Log the start of a wait, each change of status, and its end or disposal.
 
     ::
 
@@ -37,16 +37,16 @@ def log_to(
         log_to()       ─p──p──r──r──C|
 
     One line for each change, with `task_id`, `status`, `polls` and `elapsed` (seconds) as fields:
-    `extra` on the standard library's loggers, keywords on a structlog logger. Polls that bring
-    nothing new are logged at DEBUG. Payloads are not logged, and no secret is.
+    `extra` on the standard library's loggers, keywords on a structlog logger. Polls without a
+    change are logged at DEBUG. Payloads and secrets are never logged.
 
     Args:
         logger: A `logging.Logger`, a `LoggerAdapter`, or a structlog logger; None: the logger
             `rxstream`.
-        level: The level of the lines; an error at the end is logged at WARNING at least.
+        level: The level of the lines; an error is logged at WARNING at least.
 
     Raises:
-        TypeError: `logger` has no `log` method, or `level` is no whole number.
+        TypeError: `logger` has no `log` method, or `level` is not a whole number.
         ValueError: `level` is less than 1.
     """
     target: Any = LOGGER if logger is None else logger
@@ -83,7 +83,7 @@ def log_to(
 
 
 class _Log:
-    """What is said of one subscription."""
+    """Logs one subscription."""
 
     def __init__(self, logger: Any, level: int, clock: Clock) -> None:
         self._logger = logger

@@ -35,15 +35,15 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         result()  ──────────({…}|)
 
     Args:
-        type: What the payload is to be, for example `dict`; None: anything.
+        type: The class that the payload must have, for example `dict`; None: any.
 
     Returns:
-        An operator whose observable passes errors on, and errors itself with
-        `InvalidResponseException` if the payload is of another type, and with
+        An operator whose observable passes errors on. It errors itself with
+        `InvalidResponseException` if the payload has another type, and with
         `SequenceContainsNoElementsError` if the source ends before the task has completed.
 
     Raises:
-        TypeError: `type` is no class.
+        TypeError: `type` is not a class.
     """
     if type is not None and not isclass(type):
         msg = f"type must be a class such as dict, not {type!r}"
