@@ -35,7 +35,7 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
         cancel_on(signal)  ─p──r───×
 
     It disposes the source first and then sends the error: an end without one would look like
-    success. The task itself goes on: Stream has no call to cancel it. If the signal has fired before
+    success. The task itself goes on: Stream has no call to cancel it. If the signal fired before
     you subscribe, no request is sent. An Observable that completes without an item has not fired.
     One that errors ends the wait with its error.
 

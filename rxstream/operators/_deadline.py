@@ -40,8 +40,9 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
         seconds: The deadline, counted from subscribing: seconds, or a timedelta.
 
     Returns:
-        An operator whose observable errors with `TaskTimeoutException` when the deadline passes. The
-        exception is a `TimeoutError`. It has `task_id` and `last` if the last item was a snapshot.
+        An operator whose observable errors with `TaskTimeoutException` when the deadline passes.
+        The exception is a `TimeoutError`. If the last item was a snapshot,
+        the exception has its `task_id` and it as `last`.
 
     Raises:
         TypeError: `seconds` is neither a number nor a timedelta.

@@ -35,11 +35,11 @@ def fan_in(
         project               ─a──────a|  for each
         fan_in(project, 2)    ─a──a───a─a─a────a|
 
-    An item waits until there is room. Only then it calls `project` and subscribes to the observable.
-    The cost of an item does not depend on the number of items. An error of the source, or of an
-    inner observable, ends everything at once. If one failure must not end the others, use `settle`,
-    which turns ends into values. After 256 items in a row it continues in the next turn of the loop
-    or of the timer thread, so that a long source does not block them.
+    An item waits until there is room. Only then are `project` called and its observable
+    subscribed to. The cost of an item does not depend on the number of items. An error of the
+    source, or of an inner observable, ends everything at once. If one failure must not end the
+    others, use `settle`, which turns ends into values. After 256 items in a row it continues in
+    the next turn of the loop or of the timer thread, so that a long source does not block them.
 
     Args:
         project: Returns the observable of an item.

@@ -41,8 +41,7 @@ def progress(
     minute each, counted from the end of the window.
 
     Args:
-        total: How many outcomes there will be, 0 or more; None: unknown. If more come, `total` grows
-            with them.
+        total: How many outcomes there will be, 0 or more; None: unknown. If more come, it grows.
         gate: The gate that the waits pass: the one that you gave them, or `Gate.of(client)`.
 
     Returns:

@@ -41,8 +41,8 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
     Args:
         backoff: The pauses: a schedule of `rxstream.backoff`, or any callable that returns an
             iterator of seconds. When it ends, the last error is passed on, with a note.
-        on: Which errors: a type, a tuple of types, or a predicate. There is no default, because some
-            errors can never succeed.
+        on: Which errors: a type, a tuple of types, or a predicate. There is no default: some
+            errors would come again after every retry.
 
     Raises:
         TypeError: `backoff` is not a schedule, or `on` is neither types nor a predicate.

@@ -1,4 +1,4 @@
-"""Who may call: Stream's checks of the key and the token, with its codes."""
+"""Stream's checks of the key and the token, with its error codes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Refused(Exception):
 def check_auth(
     query: Mapping[str, str], headers: Mapping[str, str], *, api_key: str, api_secret: str
 ) -> None:
-    """Check a request as Stream does.
+    """Check the key and the token of a request as Stream does.
 
     Args:
         query: The query parameters.
         headers: The headers.
-        api_key: The only key that is known.
-        api_secret: What the token must be signed with (HS256).
+        api_key: The only key that is accepted.
+        api_secret: The secret that signs the token (HS256).
 
     Raises:
         Refused: With the 401 that says what is wrong.
