@@ -57,7 +57,7 @@ def whole(value: object, name: str, least: int = 1) -> int:
     """Check a count.
 
     Raises:
-        TypeError: It is no whole number.
+        TypeError: It is not a whole number.
         ValueError: It is less than `least`.
     """
     if not is_whole(value):
@@ -70,10 +70,10 @@ def whole(value: object, name: str, least: int = 1) -> int:
 
 
 def fraction(value: object, name: str) -> float:
-    """Check a share of a whole.
+    """Check a share: a number from 0 to less than 1.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is NaN, negative, or not less than 1.
     """
     if not is_number(value):
@@ -86,10 +86,10 @@ def fraction(value: object, name: str) -> float:
 
 
 def text(value: object, name: str, hint: str = "") -> str:
-    """Check that a value is a string with something in it that can be sent.
+    """Check that a value is a string that is not blank, and that can be sent.
 
     Raises:
-        TypeError: It is no string.
+        TypeError: It is not a string.
         ValueError: It is empty, blank, or cannot be encoded.
     """
     if not isinstance(value, str):
@@ -144,15 +144,15 @@ def function(value: object, name: str) -> None:
 
 
 def to_mapping(value: object) -> Mapping[str, Any] | None:
-    """A decoded JSON object as what it is; None for anything else."""
+    """Return a decoded JSON object, or None for anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
 def is_async(client: object) -> bool:
-    """Say whether a client is async, by its `get_task`.
+    """Whether a client is async: whether its `get_task` is.
 
     Raises:
-        TypeError: There is none.
+        TypeError: It has no `get_task`.
     """
     get_task = getattr(client, "get_task", None)
     if not callable(get_task):

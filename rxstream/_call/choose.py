@@ -1,4 +1,4 @@
-"""Which way a subscription calls its client; the difference between sync and async ends here."""
+"""Chooses how a subscription calls its client; only here do sync and async differ."""
 
 from __future__ import annotations
 

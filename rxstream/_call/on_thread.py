@@ -20,10 +20,10 @@ __all__ = ["WORKERS", "ThreadCaller", "Workers"]
 
 
 class Workers:
-    """Daemon threads that make blocking calls; they come when needed and go when idle.
+    """Daemon threads that make blocking calls; they start when needed and end when idle.
 
-    Not `ThreadPoolExecutor`: its threads stay for good, and the interpreter waits for them at exit,
-    so that one hanging request would hold up the end of a script. The maximum is a little above the
+    Not `ThreadPoolExecutor`: its threads stay for ever, and the interpreter waits for them at exit,
+    so that one hanging request would block the end of a script. The maximum is a little above the
     32 polls that a sync client may have in flight, for consumers that are still being called.
     """
 

@@ -56,7 +56,7 @@ class VirtualClock:
 
 
 class _SchedulerClock:
-    """A scheduler with a home of its own (an event loop's thread, a window toolkit)."""
+    """A scheduler with its own thread (of an event loop, of a window toolkit)."""
 
     __slots__ = ("_scheduler",)
 
@@ -96,8 +96,8 @@ def _action(callback: Callable[[], object]) -> abc.ScheduledAction[Any]:
     return action
 
 
-# These hold a thread for each pending timer, or block the caller until it is due; they have no
-# home that emissions would have to come from, so our one timer thread can stand in for them.
+# These hold a thread for each pending timer, or block the caller until it is due. Emissions need
+# not come from a certain thread there, so our one timer thread can replace them.
 _HOMELESS: Final = (ImmediateScheduler, NewThreadScheduler, TimeoutScheduler, TrampolineScheduler)
 
 

@@ -91,7 +91,7 @@ class TimerThread:
             del callback
 
     def _next(self) -> Callable[[], object] | None:
-        """The next callback that is due, or None when there is nothing left to wait for."""
+        """Wait for the next callback that is due; None: no timer is left."""
         with self._changed:
             while self._heap:
                 timer = self._heap[0]
@@ -109,7 +109,7 @@ class TimerThread:
 
 
 def guarded(callback: Callable[[], object]) -> None:
-    """Call on a thread of ours; what a consumer raises is reported, and the thread goes on."""
+    """Call on one of our threads; report what a consumer raises, so that the thread goes on."""
     try:
         callback()
     except BaseException:  # noqa: BLE001 -- a shared thread must outlive any consumer

@@ -95,7 +95,7 @@ class Wait(abc.DisposableBase):
     def poll_now(self) -> None:
         """Poll at once instead of after the cadence's pause; a back-off is waited out."""
         with self._context.lock:
-            # The answer to a poll that is under way may be older than what this is about.
+            # The answer to a poll that is under way may be older than the event.
             self._woken = self._state in (_State.CALLING, _State.EMITTING)
             if self._state is not _State.PAUSING or self._trouble is not None:
                 return
@@ -113,7 +113,7 @@ class Wait(abc.DisposableBase):
         self._context.gate.enter(self, self._context.clock)
 
     def admitted(self) -> None:
-        """The gate has given this wait a place; from here on it owes one `leave`."""
+        """Poll, now that the gate has given a place; the gate expects one `leave`."""
         if not self._context.clock.run_engine(self._send):
             self._context.gate.leave(self._context.clock)
 
@@ -140,7 +140,7 @@ class Wait(abc.DisposableBase):
             call.cancel()
 
     def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        """A call ended, on whatever thread; the gate hears of it even if nobody else does."""
+        """Take the end of a call, on any thread; the gate learns of it even after disposal."""
         context = self._context
         context.gate.leave(context.clock, *rate_limit_of(snapshot, error))
         if self._state is not _State.DONE:
@@ -161,7 +161,7 @@ class Wait(abc.DisposableBase):
         try:
             self._observer.on_next(snapshot)
         except BaseException:
-            # The consumer's own; it goes to whoever runs this clock, and the wait is over.
+            # The consumer's exception ends the wait, and goes on to the code that runs this clock.
             self.dispose()
             raise
         if snapshot.is_completed:
@@ -172,7 +172,7 @@ class Wait(abc.DisposableBase):
             self._pause(None, round_trip)
 
     def _pause(self, error: BaseException | None, round_trip: float) -> None:
-        """Wait for the next poll, or end where there is to be none."""
+        """Wait for the next poll, or end the wait if there is none."""
         if self._state is _State.DONE:
             return
         left = self._deadline - self._context.clock.now()

@@ -94,7 +94,7 @@ def settings_of(
         raise ValueError(msg)
     if not token.isascii() or not token.isprintable() or " " in token:
         # The HTTP library refuses it too, but shows the token in the text of its error.
-        msg = "token holds characters that no header can carry, such as a line break or a space"
+        msg = "token holds characters that a header cannot hold, such as a line break or a space"
         raise ValueError(msg)
     address = base_url or _environment("STREAM_BASE_URL") or _BASE_URL
     return Settings(

@@ -63,7 +63,7 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
                 if last is None or not last.is_completed:
                     observer.on_error(SequenceContainsNoElementsError())
                 elif type is not None and not isinstance(last.result, type):
-                    msg = f"The result of task {last.task_id} is no {type.__name__}"
+                    msg = f"The result of task {last.task_id} is not a {type.__name__}"
                     shown = repr(last.result)
                     observer.on_error(
                         InvalidResponseException(

@@ -79,7 +79,7 @@ def check_auth(
 def _number(claims: Mapping[str, Any], name: str, default: float) -> float:
     value = claims.get(name, default)
     if not is_number(value):
-        raise _unauthorized(_NO_AUTH, f"token is not valid: {name} is no number")
+        raise _unauthorized(_NO_AUTH, f"token is not valid: {name} is not a number")
     return value
 
 

@@ -21,7 +21,7 @@ class FakeClient(Fake):
     """A sync client that plays a script in memory. Thread-safe."""
 
     def get_task(self, task_id: str) -> TaskSnapshot:
-        """Give the next answer, as a real client would.
+        """Return the next answer, as a real client would.
 
         In real time it blocks as long as the script says. Under a virtual scheduler it cannot
         block: there it returns an awaitable, which `task_observable` can drive.
@@ -30,7 +30,7 @@ class FakeClient(Fake):
             task_id: The task that is asked for.
 
         Raises:
-            StreamApiException: The script says so, or nobody knows the id.
+            StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
             RuntimeError: The client is closed.
@@ -48,7 +48,7 @@ class FakeClient(Fake):
             return cast("TaskSnapshot", end.value)
 
     def close(self) -> None:
-        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        """Close; calls that are waiting end with a connection reset. You may call it twice."""
         self._closed.set()
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class FakeAsyncClient(Fake):
     """Whether a call can be cancelled safely: always."""
 
     async def get_task(self, task_id: str) -> TaskSnapshot:
-        """Give the next answer, as a real client would.
+        """Return the next answer, as a real client would.
 
         Under a virtual scheduler the pauses are virtual too; only `task_observable` can await them.
 
@@ -80,7 +80,7 @@ class FakeAsyncClient(Fake):
             task_id: The task that is asked for.
 
         Raises:
-            StreamApiException: The script says so, or nobody knows the id.
+            StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
             RuntimeError: The client is closed.
@@ -112,7 +112,7 @@ class FakeAsyncClient(Fake):
         return True
 
     async def aclose(self) -> None:
-        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        """Close; calls that are waiting end with a connection reset. You may call it twice."""
         self._closed.set()
         for closed, loop in list(self._waiting.items()):
             if not loop.is_closed():

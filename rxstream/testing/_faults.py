@@ -55,7 +55,7 @@ def http_error(
         body: Replaces the envelope (the HTML of a proxy, for example).
 
     Raises:
-        ValueError: `status_code` is no HTTP error.
+        ValueError: `status_code` is not an HTTP error.
     """
     if not 400 <= status_code <= 599:  # noqa: PLR2004 -- the HTTP classes are what they are
         msg = f"status_code must be an HTTP error (400 to 599), not {status_code}"

@@ -59,7 +59,7 @@ class Script:
         for key in timeline:
             _check_moment(key)
         if 0 not in timeline:
-            msg = "timeline must say what holds from second 0"
+            msg = "timeline must have an answer for second 0"
             raise ValueError(msg)
         moments = sorted(timeline)
         return cls(
