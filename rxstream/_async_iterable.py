@@ -246,7 +246,7 @@ def _check_observable(value: object) -> None:
 
 def _overflowed(size: int) -> BufferError:
     msg = (
-        f"{size} items waited to be read when another one came: read faster, raise buffer=, or pass "
+        f"{size} items waited to be read when another came: read faster, raise buffer=, or pass "
         'overflow="drop_oldest"'
     )
     return BufferError(msg)

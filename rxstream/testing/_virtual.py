@@ -129,7 +129,7 @@ class VirtualTime(VirtualTimeScheduler):
                     self._clock = self.to_seconds(item.duetime)
             if actions == self._max_actions:
                 msg = (
-                    f"{actions} actions ran and more are scheduled, at {self.to_seconds(self.now)} s; "
+                    f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s; "
                     "pass until=, or raise max_actions"
                 )
                 raise RuntimeError(msg)

@@ -146,7 +146,7 @@ def test_what_is_no_outcome_is_an_error_that_says_where_it_belongs() -> None:
     (error,) = ends
     assert isinstance(error, TypeError)
     assert "not dict" in str(error)
-    assert "before anything that maps" in str(error)
+    assert "directly after tasks_observable" in str(error)
     assert not source.observers
 
 
