@@ -24,7 +24,7 @@ _BLOCKED: Final = 0.1
 
 
 class Workers:
-    """Daemon threads that make blocking calls; they come when needed and go when idle.
+    """Daemon threads that make blocking calls; they start when needed and end when idle.
 
     Not `ThreadPoolExecutor`: its threads stay for good, and the interpreter waits for them at exit,
     so that one hanging request would hold up the end of a script. The maximum is a little above the

@@ -189,7 +189,7 @@ class TimerThread:
 
 
 def guarded(callback: Callable[[], object]) -> None:
-    """Call on a thread of ours; what a consumer raises is reported, and the thread goes on."""
+    """Call on one of our threads; report what a consumer raises, so that the thread goes on."""
     try:
         callback()
     except BaseException:  # noqa: BLE001 -- a shared thread must outlive any consumer

@@ -1,4 +1,4 @@
-"""The arguments that the wait for one task and the waits for many have in common."""
+"""The arguments that waits for one task and for many tasks share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_TO_WAIT_FOR", "WaitArguments", "Waits", "start_or_dispose"]
 
-NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
+NOTHING_TO_WAIT_FOR: Final = "; an operation that returned None left nothing to wait for"
 
 
 class WaitArguments:
@@ -99,7 +99,7 @@ class Waits:
 
 
 def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
-    """Start, and give what disposes all the parts; dispose them at once if `start` raises."""
+    """Start, and return what disposes all parts; if `start` raises, dispose them at once."""
     everything = CompositeDisposable(*parts)
     try:
         start()
