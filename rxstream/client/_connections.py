@@ -121,10 +121,9 @@ def transport_of(client: Any, url: httpx.URL) -> Any:
     """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
 
     A whole client does more for each request than a poll needs: cookies, redirects, a line in the
-    log. Which proxy the environment names is httpx's business all the same, and its choice has no
-    public name.
+    log. Which proxy the environment names is httpx's business all the same.
     """
-    return client._transport_for_url(url)  # noqa: SLF001 -- as above
+    return client._transport_for_url(url)  # noqa: SLF001 -- docs/decisions.md, "Private names"
 
 
 CLOSED: Final = "this client is closed"
