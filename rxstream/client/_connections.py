@@ -123,7 +123,7 @@ def transport_of(client: Any, url: httpx.URL) -> Any:
     A whole client does more for each request than a poll needs: cookies, redirects, a line in the
     log. Which proxy the environment names is httpx's business all the same.
     """
-    return client._transport_for_url(url)  # noqa: SLF001 -- docs/decisions.md, "Private names"
+    return client._transport_for_url(url)  # noqa: SLF001 -- docs/decisions.md, "Private names of others"
 
 
 CLOSED: Final = "this client is closed"

@@ -35,6 +35,8 @@ class VirtualTime(VirtualTimeScheduler):
     instant, cancelled actions do not move the clock, and an action that raises leaves it usable.
     """
 
+    # The base's clock, queue and flag are private: docs/decisions.md, "Private names of others".
+
     def __init__(self, *, max_actions: int | None = None) -> None:
         """Start at 0.
 
