@@ -140,7 +140,7 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         return VirtualClock(scheduler)
     if isinstance(scheduler, AsyncIOScheduler):
         # Its own timers cost three times those of the loop beneath, and its `now` is the wall
-        # clock; the loop has no public name there.
+        # clock. The loop has no public name: docs/decisions.md, "Private names of others".
         loop = getattr(scheduler, "_loop", None)
         if isinstance(loop, asyncio.AbstractEventLoop):
             return LoopClock(loop)

@@ -120,10 +120,10 @@ class _Connection:
 def transport_of(client: Any, url: httpx.URL) -> Any:
     """Return the transport that an httpx client uses for an address, perhaps through a proxy.
 
-    A whole client does more than a poll needs: cookies, redirects, a line in the log. But httpx
-    should choose the proxy from the environment, and its choice has no public name.
+    A whole client does more for each request than a poll needs: cookies, redirects, a line in the
+    log. Which proxy the environment names is httpx's business all the same.
     """
-    return client._transport_for_url(url)  # noqa: SLF001 -- as above
+    return client._transport_for_url(url)  # noqa: SLF001 -- docs/decisions.md, "Private names of others"
 
 
 CLOSED: Final = "this client is closed"

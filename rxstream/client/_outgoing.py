@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 from typing_extensions import override
@@ -63,26 +63,26 @@ class Outgoing:
         poll.headers.encoding = "ascii"  # or httpx searches each header for it
         poll.read()  # so that it counts as empty, not as a stream of unknown length
         target = f"{request.path}?{self._query}"
-        poll.url = _Address(self.base, self._prefix + target, self._path + target.encode())
+        address = _Address(self.base, self._prefix + target, self._path + target.encode())
+        poll.url = cast("Any", address)
         return poll
 
 
-class _Address(httpx.URL):
-    """An address made of encoded parts, for transports only.
+class _Address:
+    """An address put together of parts that are encoded already.
 
-    Parsing it would cost as much as the rest of the request. A transport reads the origin, and
-    either `raw_path` or the whole address as text.
+    Parsing it would cost as much as all the rest of a request. It has what a transport reads of a
+    `httpx.URL`, and nothing else: whoever reads more gets an error, not a wrong answer.
     """
 
-    def __init__(self, origin: httpx.URL, whole: str, raw_path: bytes) -> None:
-        super().__init__(origin)
-        self._whole = whole
-        self._raw_path = raw_path
+    __slots__ = ("_whole", "port", "raw_host", "raw_path", "raw_scheme")
 
-    @property
-    @override
-    def raw_path(self) -> bytes:
-        return self._raw_path
+    def __init__(self, origin: httpx.URL, whole: str, raw_path: bytes) -> None:
+        self.raw_scheme: Final = origin.raw_scheme
+        self.raw_host: Final = origin.raw_host
+        self.port: Final = origin.port
+        self.raw_path: Final = raw_path
+        self._whole = whole
 
     @override
     def __str__(self) -> str:

@@ -139,7 +139,7 @@ class _Waiter(Disposable):
     def __init__(self, event: threading.Event, fire: Callable[[], None]) -> None:
         super().__init__()
         self.release = fire
-        # Neither has a public name; they have had these since Python 3.3.
+        # Neither has a public name: docs/decisions.md, "Private names of others".
         self._condition: Any = getattr(event, "_cond")  # noqa: B009 -- as said
         self._waiters: Any = getattr(self._condition, "_waiters")  # noqa: B009 -- as said
         with self._condition:

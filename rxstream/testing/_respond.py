@@ -53,6 +53,7 @@ def _set(future: asyncio.Future[None]) -> None:
 
 def transport_of(send: Send) -> asyncio.Transport | None:
     """The connection beneath an ASGI `send` of uvicorn's, or None in process."""
+    # No part of ASGI: docs/decisions.md, "Private names of others".
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     return transport if isinstance(transport, asyncio.Transport) else None
 

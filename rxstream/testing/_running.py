@@ -105,7 +105,10 @@ class RunningServer:
 
 
 class _Server(uvicorn.Server):
-    """Stops at once: uvicorn's own loop checks for its end only ten times a second."""
+    """uvicorn's own loop looks ten times a second for the end; this one is told.
+
+    Nothing promises that uvicorn calls these: docs/decisions.md, "Private names of others".
+    """
 
     def __init__(self, config: uvicorn.Config, ready: Future[None]) -> None:
         super().__init__(config)

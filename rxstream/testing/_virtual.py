@@ -35,6 +35,8 @@ class VirtualTime(VirtualTimeScheduler):
     cancelled actions do not move the clock, and you can use it after an action has raised.
     """
 
+    # The base's clock, queue and flag are private: docs/decisions.md, "Private names of others".
+
     def __init__(self, *, max_actions: int | None = None) -> None:
         """Make a scheduler at second 0.
 
