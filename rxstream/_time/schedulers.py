@@ -32,7 +32,7 @@ class VirtualClock:
 
     __slots__ = ("_scheduler",)
 
-    cancels_surely: bool = True
+    cancels_surely: bool = False
 
     def __init__(self, scheduler: VirtualTimeScheduler) -> None:
         self._scheduler = scheduler

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from reactivex.subject import Subject
 
 from rxstream import Gate, TaskSnapshot, task_observable
 from rxstream._gate.pace import Pace
 from rxstream.testing import (
+    FakeAsyncClient,
     FakeClient,
     VirtualTime,
     assert_nothing_left,
     completed,
     run_virtual,
 )
-from reactivex.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support import Drive
+    import pytest
 
 
 class Broken(TaskSnapshot):
@@ -86,20 +87,18 @@ def test_a_first_poll_that_raises_leaves_no_timer(monkeypatch: pytest.MonkeyPatc
     assert [type(error) for error in errors] == [LookupError]
 
 
-def test_a_fault_of_the_pace_does_not_strand_a_wait(
-    drive: Drive, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_the_pace_does_not_strand_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr(Pace, "refuse", broken)
-    from rxstream.testing import rate_limited
+    monkeypatch.setattr(Pace, "learn", broken)
+    gate, reported = Gate(1), []
 
-    gate = Gate(1)
-    try:
-        seen = drive([rate_limited(), completed(7)], gate=gate, timeout=60.0)
-    except LookupError:
-        pass  # it is nobody's in virtual time, and surfaces where the scheduler runs
-    else:
-        assert seen.completed or seen.error is not None
+    async def main() -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: reported.append(said))
+        client = FakeAsyncClient(["running", completed(7)], rate_limit=100)
+        return (await task_observable(client, "a", gate=gate, timeout=60.0)).result
+
+    assert run_virtual(main()) == 7
     assert gate.statistics().in_flight == 0
+    assert [type(said["exception"]) for said in reported] == [LookupError] * 2
