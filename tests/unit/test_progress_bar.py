@@ -221,7 +221,7 @@ def consumer_fails(_: TaskOutcome) -> None:
         ("completes", "done"),
         ("fails", "ended with OSError"),
         ("disposed", "disposed"),
-        ("consumer", "stopped"),
+        ("consumer", "disposed"),
         ("no outcome", "stopped"),
     ],
 )
