@@ -77,7 +77,9 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
                     downstream.on_next(last.result)
                     downstream.on_completed()
 
-            return downstream.subscribe_to(source, scheduler, on_next=on_next, on_completed=on_completed)
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 
