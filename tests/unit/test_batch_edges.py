@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from rxstream import TaskOutcome, task_observable, tasks_observable, wait_for_task_async
+from rxstream import Gate, TaskOutcome, task_observable, tasks_observable, wait_for_task_async
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -18,6 +18,7 @@ from rxstream.testing import (
     assert_nothing_left,
     completed,
     delayed,
+    hang,
     run_virtual,
 )
 from tests.support import TASK
@@ -194,3 +195,21 @@ def test_an_await_tells_success_and_failure() -> None:
             await wait_for_task_async(client, "b", timeout=3)
 
     run_virtual(main())
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="_call/virtual.py ends a cancelled call in place, which admits whoever is queued",
+)
+@pytest.mark.parametrize("colour", BOTH)
+def test_a_batch_that_is_disposed_in_virtual_time_polls_nobody_any_more(colour: Any) -> None:
+    time = VirtualTime()
+    client = colour(hang(), scheduler=time)
+    ids = [f"t{number}" for number in range(50)]
+    wait = tasks_observable(client, ids, gate=Gate(5), timeout=None).subscribe(scheduler=time)
+    time.start(until=1)
+    assert client.polls() == 5
+    wait.dispose()
+    time.start()
+    assert client.polls() == 5
+    assert client.in_flight == 0
