@@ -79,9 +79,9 @@ class Downstream(abc.DisposableBase, Generic[T]):
         source: Observable[Any],
         scheduler: abc.SchedulerBase | None,
         *,
-        on_next: Callable[[Any], object] | None = None,
-        on_error: Callable[[Exception], object] | None = None,
-        on_completed: Callable[[], object] | None = None,
+        on_next: Callable[[Any], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        on_completed: Callable[[], None] | None = None,
     ) -> abc.DisposableBase:
         """Subscribe to a source, in place of what was current; give what disposes everything.
 

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextvars import Context
 
 
 __all__ = ["VirtualLoop", "run_virtual"]
@@ -111,12 +112,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
     @override
-    def call_soon_threadsafe(self, *args: Any, **keywords: Any) -> asyncio.Handle:
-        """Call in the next turn; the arguments are those of every loop."""
+    def call_soon_threadsafe(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call in the next turn, from any thread.
+
+        Args:
+            callback: What to call.
+            args: What with.
+            context: In which context; None: a copy of the caller's.
+        """
         number = threading.get_ident()
         if number in self._working:
             self._called_back.add(number)
-        return super().call_soon_threadsafe(*args, **keywords)
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- the signature of Python 3.12
         """End the threads of `run_in_executor`, in real time.
