@@ -146,6 +146,44 @@ def test_disposing_leaves_nothing(name: str, script: Any, colour: Any, at: float
 
 
 @each_operator
+@at_random
+@given(ANSWERS, COLOURS, st.integers(1, 4))
+def test_a_consumers_exception_surfaces_once_and_triggers_nothing(
+    name: str, script: Any, colour: Any, number: int
+) -> None:
+    time = VirtualTime()
+    client = colour(script, scheduler=time)
+    fault = LookupError()
+    items = 0
+    polls_then = -1
+    surfaced: list[Exception] = []
+
+    def consumer(_: object) -> None:
+        nonlocal items, polls_then
+        items += 1
+        assert polls_then == -1, "called again"
+        if items == number:
+            polls_then = client.polls(TASK)
+            raise fault
+
+    def run() -> None:
+        wait(client).pipe(OPERATORS[name]()).subscribe(consumer, surfaced.append, scheduler=time)
+        time.start()
+
+    try:
+        run()
+    except LookupError as error:
+        surfaced.append(error)
+    if polls_then >= 0:
+        at = time.now
+        time.start()
+        assert time.now == at, "a timer was left"
+        assert surfaced == [fault]
+        assert client.polls(TASK) == polls_then
+        assert client.in_flight == 0
+
+
+@each_operator
 def test_it_lives_on_the_scheduler_of_subscribe_alone(name: str) -> None:
     time = VirtualTime()
     client = FakeClient("running", scheduler=time)
