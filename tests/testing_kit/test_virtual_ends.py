@@ -21,10 +21,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rxstream.testing._loop._PATIENCE", 0.01)
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_polls_without_a_pause_are_told_in_virtual_time(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_polls_without_a_pause_are_told_in_virtual_time(fake: Any) -> None:
     time = VirtualTime(max_at_once=100)
-    client = colour("running", scheduler=time)
+    client = fake("running", scheduler=time)
     with pytest.raises(RuntimeError, match=r"100 actions at 0.0 s.*poll_interval=0"):
         time.record(task_observable(client, TASK, poll_interval=0, timeout=5))
     assert client.in_flight == 0

@@ -119,10 +119,10 @@ class _Unspeakable(_Ambiguous):
 
 
 @pytest.mark.parametrize(("bad", "shown"), [(_Ambiguous(), "<NA>"), (_Unspeakable(), ""), (0, "0")])
-@pytest.mark.parametrize("colour", BOTH)
-def test_an_id_that_is_no_string_is_an_outcome(colour: Any, bad: Any, shown: str) -> None:
+@pytest.mark.parametrize("fake", BOTH)
+def test_an_id_that_is_no_string_is_an_outcome(fake: Any, bad: Any, shown: str) -> None:
     time = VirtualTime()
-    client = colour(completed(), scheduler=time)
+    client = fake(completed(), scheduler=time)
     *seen, end = time.record(tasks_observable(client, ["a", bad, "b"]))
     assert end.kind == "completed"
     (failed,) = [emission.value for emission in seen if not emission.value.ok]
@@ -138,14 +138,14 @@ def test_an_id_that_is_no_string_is_an_outcome(colour: Any, bad: Any, shown: str
         lambda client, **how: tasks_observable(client, [TASK], **how),
     ],
 )
-@pytest.mark.parametrize("colour", BOTH)
+@pytest.mark.parametrize("fake", BOTH)
 @pytest.mark.parametrize("timeout", [None, 60])
 def test_subscribing_onto_a_closed_loop_is_an_error(
-    colour: Any, wait: Callable[..., Any], timeout: Any
+    fake: Any, wait: Callable[..., Any], timeout: Any
 ) -> None:
     loop = asyncio.new_event_loop()
     loop.close()
-    client = colour(completed())
+    client = fake(completed())
     errors: list[Exception] = []
     observable = wait(client, scheduler=AsyncIOScheduler(loop), timeout=timeout)
     observable.subscribe(on_error=errors.append)
@@ -201,10 +201,10 @@ def test_an_await_tells_success_and_failure() -> None:
     strict=True,
     reason="_call/virtual.py ends a cancelled call in place, which admits whoever is queued",
 )
-@pytest.mark.parametrize("colour", BOTH)
-def test_a_batch_that_is_disposed_in_virtual_time_polls_nobody_any_more(colour: Any) -> None:
+@pytest.mark.parametrize("fake", BOTH)
+def test_a_batch_that_is_disposed_in_virtual_time_polls_nobody_any_more(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(hang(), scheduler=time)
+    client = fake(hang(), scheduler=time)
     ids = [f"t{number}" for number in range(50)]
     wait = tasks_observable(client, ids, gate=Gate(5), timeout=None).subscribe(scheduler=time)
     time.start(until=1)
