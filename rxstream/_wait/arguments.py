@@ -1,4 +1,4 @@
-"""The arguments that the wait for one task and the waits for many have in common."""
+"""The arguments that waits for one task and for many tasks share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_TO_WAIT_FOR", "WaitArguments", "Waits", "start_or_dispose"]
 
-NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
+NOTHING_TO_WAIT_FOR: Final = "; an operation that returned None left nothing to wait for"
 
 
 class WaitArguments:
@@ -51,8 +51,16 @@ class WaitArguments:
         self._gate = gate
 
     def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
-        """The clock of a subscription with one wait."""
-        return clock_of(scheduler, is_async=self._is_async)
+        """The clock of a subscription with one wait.
+
+        Raises:
+            RuntimeError: There is no loop, or it is closed.
+        """
+        clock = clock_of(scheduler, is_async=self._is_async)
+        if isinstance(clock, LoopClock) and clock.loop.is_closed():
+            msg = "the scheduler's event loop is closed, and nothing can run there any more"
+            raise RuntimeError(msg)
+        return clock
 
     def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
         """The clock of a subscription with many waits."""
@@ -99,7 +107,7 @@ class Waits:
 
 
 def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
-    """Start, and give what disposes all the parts; dispose them at once if `start` raises."""
+    """Start, and return what disposes all parts; if `start` raises, dispose them at once."""
     everything = CompositeDisposable(*parts)
     try:
         start()

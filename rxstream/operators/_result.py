@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from reactivex import Observable
 from reactivex.internal import SequenceContainsNoElementsError
 
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
 from ..errors import InvalidResponseException
 
 if TYPE_CHECKING:
@@ -35,15 +37,15 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         result()  ──────────({…}|)
 
     Args:
-        type: What the payload is to be, for example `dict`; None: anything.
+        type: The class that the payload must have, for example `dict`; None: any.
 
     Returns:
-        An operator whose observable passes errors on, and errors itself with
-        `InvalidResponseException` if the payload is of another type, and with
+        An operator whose observable passes errors on. It errors itself with
+        `InvalidResponseException` if the payload has another type, and with
         `SequenceContainsNoElementsError` if the source ends before the task has completed.
 
     Raises:
-        TypeError: `type` is no class.
+        TypeError: `type` is not a class.
     """
     if type is not None and not isclass(type):
         msg = f"type must be a class such as dict, not {type!r}"
@@ -53,6 +55,7 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            downstream = Downstream(observer, operator_clock(scheduler))
             last: TaskSnapshot | None = None
 
             def on_next(snapshot: TaskSnapshot) -> None:
@@ -61,20 +64,22 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
 
             def on_completed() -> None:
                 if last is None or not last.is_completed:
-                    observer.on_error(SequenceContainsNoElementsError())
+                    downstream.on_error(SequenceContainsNoElementsError())
                 elif type is not None and not isinstance(last.result, type):
-                    msg = f"The result of task {last.task_id} is no {type.__name__}"
+                    msg = f"The result of task {last.task_id} is not a {type.__name__}"
                     shown = repr(last.result)
-                    observer.on_error(
+                    downstream.on_error(
                         InvalidResponseException(
                             status_code=None, raw_response_body=shown, message=msg
                         )
                     )
                 else:
-                    observer.on_next(last.result)
-                    observer.on_completed()
+                    downstream.on_next(last.result)
+                    downstream.on_completed()
 
-            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 

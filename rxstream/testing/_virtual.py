@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reactivex.internal import ArgumentOutOfRangeException
 from reactivex.scheduler import VirtualTimeScheduler
@@ -15,15 +15,17 @@ __all__ = ["Emission", "VirtualTime"]
 
 _T = TypeVar("_T")
 
+_AT_ONCE: Final = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What an observable said, and when."""
+    """One item, error or completion of an observable, and its time."""
 
     at: float
     """Virtual seconds."""
     kind: Literal["next", "error", "completed"]
-    """Which of the three it was."""
+    """What was emitted: an item, an error or the completion."""
     value: Any = None
     """The item, or the error."""
 
@@ -31,36 +33,42 @@ class Emission:
 class VirtualTime(VirtualTimeScheduler):
     """A scheduler whose time passes only by itself, and exactly (to the microsecond).
 
-    Time starts at 0. Unlike reactivex's schedulers it never adds time when much happens at one
-    instant, cancelled actions do not move the clock, and an action that raises leaves it usable.
+    It differs from reactivex's schedulers: it adds no time when much happens at one instant,
+    cancelled actions do not move the clock, and you can use it after an action has raised.
     """
 
-    def __init__(self, *, max_actions: int | None = None) -> None:
+    def __init__(
+        self, *, max_actions: int | None = None, max_at_once: int | None = _AT_ONCE
+    ) -> None:
         """Start at 0.
 
         Args:
             max_actions: How many actions one run may take before it counts as endless; None: no
                 limit.
+            max_at_once: The same for the actions of one instant. Time stands still where something
+                repeats without a pause, and no deadline can ever pass.
 
         Raises:
-            ValueError: `max_actions` is less than 1.
+            ValueError: `max_actions` or `max_at_once` is less than 1.
         """
-        if max_actions is not None and max_actions < 1:
-            msg = f"max_actions must be 1 or more, not {max_actions}"
-            raise ValueError(msg)
+        for name, limit in (("max_actions", max_actions), ("max_at_once", max_at_once)):
+            if limit is not None and limit < 1:
+                msg = f"{name} must be 1 or more, not {limit}"
+                raise ValueError(msg)
         super().__init__(0.0)
         self._max_actions = max_actions
+        self._max_at_once = max_at_once
 
     def start(self, until: float | None = None) -> None:
-        """Run what is scheduled, in order, until nothing is left.
+        """Run the scheduled actions in order, until none is left.
 
         Args:
-            until: Stop at this moment instead, in seconds since 0; what is due then is still run,
-                and the clock stands there afterwards.
+            until: Stop at this second instead. Actions that are due then still run, and the clock
+                stays there.
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         if until is not None and self.to_datetime(until) < self.now:
             msg = f"until must not be before now ({self.to_seconds(self.now)} s), it is {until}"
@@ -77,29 +85,29 @@ class VirtualTime(VirtualTimeScheduler):
             self._clock = self.to_seconds(self.to_datetime(until))
 
     def advance_to(self, time: typing.AbsoluteTime) -> None:
-        """Run what is scheduled up to a moment, that moment included.
+        """Run the scheduled actions up to a moment, that moment included.
 
         Args:
             time: Seconds since 0, or a datetime.
 
         Raises:
             ArgumentOutOfRangeException: The moment has passed (it is a ValueError).
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         if self.to_datetime(time) < self.now:
             raise ArgumentOutOfRangeException
         self.start(until=self.to_seconds(self.to_datetime(time)))
 
     def record(self, source: Observable[_T], *, until: float | None = None) -> list[Emission]:
-        """Subscribe now, run, and tell what was emitted when.
+        """Subscribe now, run, and return what was emitted when.
 
         Args:
             source: Any observable; it gets this scheduler.
-            until: As for `start`; the subscription is disposed afterwards.
+            until: As for `start`; the subscription is disposed after it.
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         seen: list[Emission] = []
 
@@ -117,7 +125,7 @@ class VirtualTime(VirtualTimeScheduler):
 
     def _run(self, until: float | None) -> bool:
         end = None if until is None else self.to_datetime(until)
-        actions = 0
+        actions = at_once = 0
         while self._is_enabled:
             with self._lock:
                 if not self._queue or (end is not None and self._queue.peek().duetime > end):
@@ -127,12 +135,21 @@ class VirtualTime(VirtualTimeScheduler):
                     continue
                 if item.duetime > self.now:
                     self._clock = self.to_seconds(item.duetime)
+                    at_once = 0
             if actions == self._max_actions:
                 msg = (
-                    f"{actions} actions and no end in sight, at {self.to_seconds(self.now)} s; "
+                    f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s; "
                     "pass until=, or raise max_actions"
                 )
                 raise RuntimeError(msg)
+            if at_once == self._max_at_once:
+                msg = (
+                    f"{at_once} actions at {self.to_seconds(self.now)} s, where time stands still: "
+                    "something repeats without a pause, such as poll_interval=0 with a client that "
+                    "answers at once; give it a pause, or raise max_at_once"
+                )
+                raise RuntimeError(msg)
             actions += 1
+            at_once += 1
             item.invoke()
         return False
