@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Played", "cells", "play"]
 
 ROOT: Final = Path(__file__).parents[2]
-SILENCE: Final = 40.0
+SILENCE: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
