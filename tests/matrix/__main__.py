@@ -27,12 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every fault at every moment")
     parser.add_argument("--write-docs", action="store_true", help="write the page of the table")
+    parser.add_argument("--sample", type=int, default=1, help="only one cell of so many")
     parser.add_argument("--workers", type=int, default=4, help="processes at once")
     parser.add_argument("--only", default="", help="faults whose name contains this")
     parser.add_argument("--client", action="append", choices=COLUMNS, help="may be repeated")
     parser.add_argument("--json", type=Path, help="write all cells to this file")
     given = parser.parse_args(arguments)
-    todo = list(cells(full=given.full, columns=given.client or (), only=given.only))
+    todo = list(
+        cells(
+            full=given.full,
+            columns=given.client or (),
+            only=given.only,
+            sample=given.sample,
+        )
+    )
     started = time.monotonic()
 
     def on_played(played: Played) -> None:

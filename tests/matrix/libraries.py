@@ -17,7 +17,8 @@ REASONS: Final = (
     "damage the connection pool. It ends at that client's own time-out.",
     "Whether a broken answer is refused or read: the end has to be typed and the payload right, "
     "no more.",
-    "`stream_chat` follows redirects, and `requests` tries a connection a second time, so that a "
+    "The SDKs time each read of a request, not all of it.",
+    "`stream_chat` follows redirects, wherever they lead, and `requests` tries a connection a second time, so that a "
     "single bad certificate is not seen.",
     "`stream_chat.StreamChat` sleeps out a `Retry-After` inside `get_task`, where nobody can end it.",
     "Bytes after an answer: httpx, requests and aiohttp take them for the next one.",
@@ -29,6 +30,7 @@ _READING: Final = frozenset(
     {
         "200, odd fields",
         "200, no task",
+        "HTTP 4xx",
         "Content-Length",
         "chunks",
         "compression",
@@ -61,7 +63,13 @@ def libraries_decide(column: Column, fault: Fault, what: str) -> bool:
         return column.name == "StreamChatAsync" or fault.is_big
     if what == "end: completed" and column.name == "StreamChat":
         return fault.group in {"TLS", *_READING}
+    if what.startswith("end: ") and column.owner == "stream_chat" and fault.group == "redirects":
+        return True
     end = what.removeprefix("end: ")
+    if fault.group == "silence" and end == "deadline":
+        return True
+    if fault.group == "HTTP 5xx" and end == "invalid answer":
+        return column.name == "StreamChatAsync"
     return fault.group in _READING and (
         end in {"completed", "invalid answer", "no answer", "deadline"} or end.startswith("HTTP")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 from collections import deque
@@ -38,9 +39,21 @@ class Played:
 
 
 def cells(
-    *, full: bool, columns: Sequence[str] = (), only: str = ""
+    *, full: bool, columns: Sequence[str] = (), only: str = "", sample: int = 1
 ) -> Iterator[tuple[str, str, str]]:
-    """Name cells: all, or each typical fault at one moment, another one for each client."""
+    """Name cells: all, or each typical fault at one moment with some clients, in turn.
+
+    Args:
+        full: All.
+        columns: Only these clients; empty: any.
+        only: Only faults whose name contains this.
+        sample: One of so many, evenly.
+    """
+    every = _every(full=full, columns=columns, only=only)
+    yield from itertools.islice(every, None, None, sample)
+
+
+def _every(*, full: bool, columns: Sequence[str], only: str) -> Iterator[tuple[str, str, str]]:
     names = columns or tuple(COLUMNS)
     faults = [
         fault
@@ -50,11 +63,19 @@ def cells(
     moments = list(MOMENTS)
     for row, fault in enumerate(faults):
         for number, column in enumerate(names):
-            if not full and COLUMNS[column].is_helper:
+            if not full and not columns and not _has_its_turn(column, row):
                 continue
             for moment in moments if full else [moments[(row + number) % 3]]:
                 if MOMENTS[moment].concerns(fault, helper=COLUMNS[column].is_helper):
                     yield column, moment, fault.label
+
+
+def _has_its_turn(column: str, row: int) -> bool:
+    """Our own clients always, two of the others, and the official helper never."""
+    if COLUMNS[column].is_helper:
+        return False
+    others = [name for name in COLUMNS if not COLUMNS[name].is_own][:6]
+    return COLUMNS[column].is_own or others.index(column) % 3 == row % 3
 
 
 async def play(
