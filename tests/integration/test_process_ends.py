@@ -151,6 +151,11 @@ every_kind = pytest.mark.parametrize(
         pytest.param("httpx", "uvloop", marks=missing),
     ],
 )
+# What is being mended; the marks go when it is.
+closing_logs = pytest.mark.xfail(
+    strict=False, reason="issue 9, low: a client that closes logs 'next one in …'"
+)
+forks = pytest.mark.xfail(strict=False, reason="issue 9, item 1: connections of a forked client")
 both_transports = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
 running_and_hanging = pytest.mark.parametrize("task", [RUNNING, HANGING])
 
@@ -171,6 +176,7 @@ ASYNC_WAITS = {
 }
 
 
+@closing_logs
 @pytest.mark.parametrize("wait", SYNC_WAITS.values(), ids=SYNC_WAITS)
 def test_ctrl_c_ends_a_sync_wait(process: Process, wait: str) -> None:
     script = f"""
@@ -185,9 +191,7 @@ def test_ctrl_c_ends_a_sync_wait(process: Process, wait: str) -> None:
 
 @every_kind
 @pytest.mark.parametrize("wait", ASYNC_WAITS.values(), ids=ASYNC_WAITS)
-def test_ctrl_c_ends_an_async_wait(
-    process: Process, wait: str, transport: str, loop: str
-) -> None:
+def test_ctrl_c_ends_an_async_wait(process: Process, wait: str, transport: str, loop: str) -> None:
     script = f"""
         async def main():
             async with async_client(sys.argv[4]) as client:
@@ -299,6 +303,7 @@ def test_a_storm_of_signals_may_set_events_and_dispose(process: Process) -> None
 # Shutdown.
 
 
+@closing_logs
 def test_a_process_ends_at_once_with_sync_waits_under_way(process: Process) -> None:
     script = """
         with sync_client() as client:
@@ -321,6 +326,7 @@ def test_a_process_ends_at_once_with_blocking_calls_under_way(process: Process) 
     process(script).quietly()
 
 
+@closing_logs
 @every_kind
 def test_a_loop_ends_with_waits_under_way(process: Process, transport: str, loop: str) -> None:
     script = """
@@ -377,6 +383,7 @@ FORK = textwrap.dedent("""
 """)
 
 
+@forks
 @pytest.mark.parametrize("busy", ["", "busy"])
 def test_a_client_that_was_used_works_on_both_sides_of_a_fork(process: Process, busy: str) -> None:
     script = """
@@ -428,6 +435,7 @@ def test_an_async_client_may_be_made_in_a_child_that_inherits_a_used_one(
     process(FORK + textwrap.dedent(script), transport).quietly("0")
 
 
+@forks
 def test_a_pool_of_forked_processes_uses_a_global_client(process: Process) -> None:
     """As a web server does that loads its application before it forks."""
     script = """
@@ -539,6 +547,7 @@ def test_a_gate_outlives_loops_that_were_closed_under_their_waits(
     assert (ended.status, ended.output.strip()) == (0, "{'id': 'done'}"), ended
 
 
+@closing_logs
 def test_a_sync_client_that_is_closed_under_a_wait(process: Process) -> None:
     script = """
         ends = []
@@ -558,6 +567,7 @@ def test_a_sync_client_that_is_closed_under_a_wait(process: Process) -> None:
     process(script).quietly("ended")
 
 
+@closing_logs
 @every_kind
 def test_an_async_client_that_is_closed_under_a_wait(
     process: Process, transport: str, loop: str

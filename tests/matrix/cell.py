@@ -71,9 +71,7 @@ class Cell:
         """Play it, and judge."""
         NOISE.forget()
         tls = good_context() if self.fault.context else None
-        server = FaultServer(
-            self.fault, self.moment.roles, ever=self.moment.goes_on, tls=tls
-        )
+        server = FaultServer(self.fault, self.moment.roles, ever=self.moment.goes_on, tls=tls)
         try:
             with assert_nothing_left():
                 with server:
@@ -156,7 +154,9 @@ class Cell:
 
     # The judgement.
 
-    def _ended(self, started: float, *, error: Exception | None = None, payload: Any = None) -> None:
+    def _ended(
+        self, started: float, *, error: Exception | None = None, payload: Any = None
+    ) -> None:
         report = self.report
         report.seconds = time.monotonic() - started
         report.end = end_of(error) if error is not None else self._end_of_payload(payload)
@@ -291,5 +291,3 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _kinds_of(text: str) -> str:
     names = [part.split("(")[0].strip() for part in text.removeprefix("left behind: ").split(";")]
     return ", ".join(sorted(set(names)))[:120]
-
-

@@ -48,9 +48,7 @@ class Column:
         if self.is_helper:
             return self._help(client, task_id, poll_interval=poll_interval, timeout=timeout)
         waiting: Any = wait_for_task_async if self.is_async else wait_for_task
-        return waiting(
-            client, task_id, poll_interval=poll_interval, timeout=timeout, retry=_AGAIN
-        )
+        return waiting(client, task_id, poll_interval=poll_interval, timeout=timeout, retry=_AGAIN)
 
     def _help(self, client: Any, task_id: str, **keywords: float) -> Any:
         if not self.is_async:

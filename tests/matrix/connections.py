@@ -131,9 +131,7 @@ def _tls() -> Iterator[Fault]:
     for name, context in bad.items():
         kind = Kind.HARMLESS if name == "a good certificate" else Kind.CERTIFICATE
         typical = name == "expired"
-        yield Fault(
-            "TLS", name, kind, _nothing, level="tls", context=context, is_typical=typical
-        )
+        yield Fault("TLS", name, kind, _nothing, level="tls", context=context, is_typical=typical)
 
     def ending(end: str, data: bytes = b"") -> Callable[[Peer], None]:
         def play(peer: Peer) -> None:

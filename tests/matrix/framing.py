@@ -160,7 +160,10 @@ def _heads() -> Iterator[Fault]:
 
 def _interim() -> Iterator[Fault]:
     make = partial(Fault, "odd statuses")
-    go_on, hints = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    go_on, hints = (
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+    )
     good = answer(DONE)
     for name, data in {"100": go_on, "103": hints, "ten times 103": hints * 10}.items():
         yield make(f"{name} first", Kind.COMPLETED, say(data + good))

@@ -10,7 +10,7 @@ from tests.benchmarks.page import machine
 from .clients import COLUMNS
 from .fault import Kind
 from .faults import every_fault
-from .libraries import REASONS
+from .libraries import RULES
 from .moments import MOMENTS
 from .run import ROOT
 
@@ -113,7 +113,7 @@ def write(played: Sequence[Played]) -> None:
         "A client that you hand over, an httpx client of your own or an official SDK, reads its "
         "answers itself. These things are its library's and are not held against a cell:",
         "",
-        *(f"- {reason}" for reason in REASONS),
+        *(f"- {rule.reason}" for rule in RULES),
     ]
     lines += ["", "## Kinds of faults", "", "| kind | means |", "| --- | --- |"]
     lines += [f"| {kind.name.lower().replace('_', ' ')} | {kind.value} |" for kind in Kind]

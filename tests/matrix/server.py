@@ -274,4 +274,3 @@ class FaultServer:
                 self._close_port_if_it_is_time()
                 peer.close()
                 return
-
