@@ -52,7 +52,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
             clock: Where the pauses between many items are taken.
         """
         self._observer = observer
-        self._downstream = Downstream(observer, clock)
+        self._downstream = Downstream(observer)
         self._intake = Intake(items, start, self._no_more_items, limit, clock)
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
         try:
             self._downstream.on_next(value)
         except BaseException:
-            self._intake.dispose_around(number)
+            self._downstream.current.disposable = self._intake.dispose_around(number)
             raise
 
     def ended(self, number: int) -> None:
@@ -86,6 +86,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
     def dispose(self) -> None:
         """End everything at once."""
         self._downstream.close()
+        self._downstream.dispose()
         self._intake.dispose()
 
     def _no_more_items(self, error: Exception | None) -> None:
