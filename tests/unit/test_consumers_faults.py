@@ -276,7 +276,7 @@ def test_a_source_that_goes_on_is_disposed_when_it_calls_next(name: str) -> None
     wait = source.pipe(PIPELINES[name]())
     wait.subscribe(consumer.on_next, consumer.told.append, scheduler=time)
     raised: list[Exception] = []
-    for snapshot in (*SNAPSHOTS, SNAPSHOTS[0]):
+    for snapshot in (*SNAPSHOTS, SNAPSHOTS[-1]):
         raised += surfaced(time, lambda snapshot=snapshot: source.on_next(snapshot))
     raised += surfaced(time, source.on_completed)
     assert [*raised, *consumer.told] == [consumer.fault]
