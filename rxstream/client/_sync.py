@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["CancellableCall", "StreamClient"]
 
 _MAX_CONNECTIONS: Final = 32
+# What ends the requests that this thread makes. Not an argument: `get_task` may be overridden.
+_ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
 class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["str | None"]):
@@ -101,11 +104,11 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             StreamTransportException: No usable answer came.
             InvalidResponseException: What answered was no task.
         """
-        return self.new_call().get_task(task_id)
+        return read_task(*self._send(task_request(text(task_id, "task_id"))), task_id)
 
     def new_call(self) -> CancellableCall:
-        """Make a call of `get_task` that another thread can end."""
-        return CancellableCall(self._send)
+        """Make a call of `get_task` that another thread can end; waits do so."""
+        return CancellableCall(self.get_task)
 
     def wait_for_task(
         self,
@@ -143,9 +146,10 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     @override
     def _start(self, request: Request) -> str | None:
-        return read_started(*self._send(request, Ending()))
+        return read_started(*self._send(request))
 
-    def _send(self, request: Request, ending: Ending) -> tuple[int, dict[str, str], bytes]:
+    def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
                 answer = send(
@@ -168,18 +172,19 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 class CancellableCall:
     """One `get_task` of a sync client, which any thread can end."""
 
-    __slots__ = ("_ending", "_send")
+    __slots__ = ("_ending", "_get_task")
 
-    def __init__(
-        self, send: Callable[[Request, Ending], tuple[int, dict[str, str], bytes]]
-    ) -> None:
-        self._send = send
+    def __init__(self, get_task: Callable[[str], TaskSnapshot]) -> None:
+        self._get_task = get_task
         self._ending = Ending()
 
     def get_task(self, task_id: str) -> TaskSnapshot:
-        """Poll a task once, as `StreamClient.get_task` does."""
-        answer = self._send(task_request(text(task_id, "task_id")), self._ending)
-        return read_task(*answer, task_id)
+        """Poll a task once, as the client's own `get_task` does."""
+        token = _ending.set(self._ending)
+        try:
+            return self._get_task(task_id)
+        finally:
+            _ending.reset(token)
 
     def cancel(self) -> None:
         """End the request: `get_task` raises `StreamTransportException`.
