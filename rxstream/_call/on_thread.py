@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .._time.timer_thread import guarded
 from .._wire.failures import translated
@@ -76,18 +76,16 @@ class ThreadCaller:
     `get_task(id)`, and `cancel()` for other threads. The calls of other clients are left to finish.
     """
 
-    __slots__ = ("_client",)
+    __slots__ = ("_can_cancel", "_client")
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        # Of its class: an instance may answer to any name, as mocks do.
+        self._can_cancel = hasattr(cast("object", client).__class__, "new_call")
 
     def start(self, task_id: str, done: Done) -> Call | None:
-        # Of its class: an instance may answer to any name, as mocks do.
-        kind: type = type(self._client)
-        can_cancel = hasattr(kind, "new_call")
-        call = _ThreadCall(
-            self._client.new_call() if can_cancel else self._client, task_id, done, can_cancel
-        )
+        client = self._client.new_call() if self._can_cancel else self._client
+        call = _ThreadCall(client, task_id, done, self._can_cancel)
         WORKERS.submit(call.run)
         return call
 
