@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
 from contextlib import suppress
 from datetime import timedelta
@@ -21,11 +20,10 @@ from ..errors import (
     TransportErrorType,
 )
 from .fields import failure_of
+from .foreign import chain, kind_of, library_of, was_raised_in_an_sdk
 from .messages import ENVELOPE, api_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
@@ -42,10 +40,6 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
-# Stream's SDKs, and what getstream reads its answers with.
-_SDKS: Final = frozenset({"dataclasses_json", "getstream", "stream_chat"})
-# The HTTP libraries beneath the clients that are met in the wild.
-_HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
 
 
 def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
@@ -62,7 +56,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, StreamTransportException):
         # Only the cause itself: asyncio's own time-outs have a CancelledError further down.
         return not isinstance(error.__cause__, asyncio.CancelledError) and not any(
-            isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)
+            isinstance(cause, ssl.SSLCertVerificationError) for cause in chain(error)
         )
     return False
 
@@ -110,13 +104,15 @@ def translated(error: BaseException) -> BaseException:
         ours = InvalidResponseException(
             status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
         )
-    elif isinstance(error, LookupError | AttributeError | TypeError) and _is_from_an_sdk(error):
+    elif isinstance(error, LookupError | AttributeError | TypeError) and was_raised_in_an_sdk(
+        error
+    ):
         ours = InvalidResponseException(
             status_code=None, message=f"The client could not read the answer: {error!r}"
         )
     elif kind in _TRANSPORT_TYPES:
         ours = StreamTransportException(cast("TransportErrorType", kind), str(error))
-    elif isinstance(error, OSError) or _library(error) in _HTTP_LIBRARIES:
+    elif isinstance(error, OSError) or library_of(error).role == "http":
         ours = transport_error(error)
     else:
         return error
@@ -125,44 +121,18 @@ def translated(error: BaseException) -> BaseException:
 
 
 def transport_error(error: BaseException) -> StreamTransportException:
-    """Name the kind of a failure on the way, by what lies beneath it."""
-    kind: TransportErrorType = "unknown"
-    for cause in _chain(error):
-        name = type(cause).__name__
-        if isinstance(cause, TimeoutError) or "Timeout" in name:
-            kind = "timeout"
-        elif isinstance(cause, ssl.SSLError) or "SSL" in name:
-            kind = "tls_handshake_failed"
-        elif isinstance(cause, socket.gaierror) or "DNS" in name or "NameResolution" in name:
-            kind = "dns_failure"
-        elif (
-            isinstance(cause, ConnectionError)
-            or any(
-                part in name for part in ("Connect", "Disconnect", "NetworkError", "ProtocolError")
-            )
-            or name in {"ReadError", "WriteError", "CloseError"}
-        ):
-            # Keep looking: beneath a refused connection may lie the name that was not found.
-            kind = "connection_reset"
-            continue
-        else:
-            continue
-        break
-    return StreamTransportException(kind, f"{type(error).__name__}: {error}")
+    """Make our exception of a failure on the way."""
+    return StreamTransportException(kind_of(error), f"{type(error).__name__}: {error}")
 
 
 def _status(error: Exception) -> int | None:
     """The HTTP status that an exception tells of.
 
     Stream's SDKs have it on the exception; httpx's and requests' `raise_for_status` have it on the
-    response there, and aiohttp's calls it `status`.
+    response there.
     """
-    response = getattr(error, "response", None)
-    for status in (
-        getattr(error, "status_code", None),
-        getattr(response, "status_code", None),
-        getattr(error, "status", None) if _library(error) in _HTTP_LIBRARIES else None,
-    ):
+    response, own = getattr(error, "response", None), library_of(error).status
+    for status in (getattr(error, own, None), getattr(response, "status_code", None)):
         if isinstance(status, int) and not isinstance(status, bool):
             return status
     return None
@@ -170,8 +140,7 @@ def _status(error: Exception) -> int | None:
 
 def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     response = getattr(error, "http_response", None) or getattr(error, "response", None)
-    # Stream's SDKs call the body raw_response_body (getstream) or response_text (stream_chat).
-    body = getattr(error, "raw_response_body", None) or getattr(error, "response_text", None)
+    body = getattr(error, library_of(error).body, None)
     if not body:
         with suppress(Exception):  # httpx raises where the body of a stream was never read
             body = getattr(response, "text", None)
@@ -190,33 +159,3 @@ def _foreign_api_exception(error: Exception, status: int) -> StreamException:
     if ours.retry_after is None and isinstance(retry_after, timedelta):
         ours.retry_after = retry_after
     return ours
-
-
-def _is_from_an_sdk(error: BaseException) -> bool:
-    """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
-    return raised_in.partition(".")[0] in _SDKS
-
-
-def _library(error: BaseException) -> str:
-    return type(error).__module__.partition(".")[0]
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`."""
-    seen: set[int] = set()
-    todo: list[object] = [error]
-    while todo:
-        cause = todo.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            todo += [
-                cause.__cause__,
-                cause.__context__,
-                getattr(cause, "reason", None),
-                *cause.args,
-            ]
