@@ -167,7 +167,7 @@ class Wait(abc.DisposableBase):
         if snapshot.is_completed:
             self._end(None)
         elif snapshot.is_failed:
-            self._end(task_exception(self._task_id, snapshot))
+            self._end(task_exception(self._task_id, snapshot, self._context.cut))
         else:
             self._pause(None, round_trip)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .._checks import to_mapping
+from .._text import cut, shown
 from ..errors import (
     InvalidResponseException,
     StreamApiException,
@@ -20,10 +20,20 @@ from ..errors import (
     TransportErrorType,
 )
 from .fields import failure_of
-from .foreign import chain, kind_of, library_of, was_raised_in_an_sdk
-from .messages import ENVELOPE, api_exception
+from .foreign import (
+    attribute,
+    chain,
+    kind_of,
+    library_of,
+    response_in_an_sdk,
+    was_raised_in_an_sdk,
+)
+from .messages import ENVELOPE, api_exception, enveloped, http_status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._text import Cut
     from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
@@ -40,11 +50,13 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
+# What an official SDK leaks while it reads an answer.
+_LEAKS: Final = (LookupError, AttributeError, TypeError, ValueError, OverflowError)
 
 
-def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
+def task_exception(task_id: str, snapshot: TaskSnapshot, by: Cut = cut) -> StreamTaskException:
     """The exception of a task that failed."""
-    fields: dict[str, Any] = failure_of(snapshot)
+    fields: dict[str, Any] = failure_of(snapshot, by)
     return StreamTaskException(task_id=task_id, snapshot=snapshot, **fields)
 
 
@@ -96,25 +108,8 @@ def translated(error: BaseException) -> BaseException:
     """
     if isinstance(error, StreamException) or not isinstance(error, Exception):
         return error
-    ours: StreamException
-    status, kind = _status(error), getattr(error, "error_type", None)
-    if status is not None:
-        ours = _foreign_api_exception(error, status)
-    elif isinstance(error, json.JSONDecodeError):
-        ours = InvalidResponseException(
-            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
-        )
-    elif isinstance(error, LookupError | AttributeError | TypeError) and was_raised_in_an_sdk(
-        error
-    ):
-        ours = InvalidResponseException(
-            status_code=None, message=f"The client could not read the answer: {error!r}"
-        )
-    elif kind in _TRANSPORT_TYPES:
-        ours = StreamTransportException(cast("TransportErrorType", kind), str(error))
-    elif isinstance(error, OSError) or library_of(error).role == "http":
-        ours = transport_error(error)
-    else:
+    ours = _translation(error)
+    if ours is None:
         return error
     ours.__cause__ = error
     return ours
@@ -122,7 +117,45 @@ def translated(error: BaseException) -> BaseException:
 
 def transport_error(error: BaseException) -> StreamTransportException:
     """Make our exception of a failure on the way."""
-    return StreamTransportException(kind_of(error), f"{type(error).__name__}: {error}")
+    return StreamTransportException(kind_of(error), f"{type(error).__name__}: {shown(error)}")
+
+
+def _translation(error: Exception) -> Exception | None:
+    if isinstance(error, StopIteration | StopAsyncIteration):
+        # Neither can pass a coroutine; Python itself makes the same of them.
+        return RuntimeError(f"get_task raised {type(error).__name__}")
+    return _of_an_answer(error) or _of_the_way(error)
+
+
+def _of_an_answer(error: Exception) -> StreamException | None:
+    status = _status(error)
+    if status is not None:
+        return _http_error(error, status)
+    if isinstance(error, _LEAKS):
+        response = response_in_an_sdk(error)
+        status = http_status(attribute(response, "status_code"))
+        if status is not None:
+            return _unread(error, response, status)
+    if isinstance(error, json.JSONDecodeError):
+        return InvalidResponseException(
+            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
+        )
+    if isinstance(error, _LEAKS) and was_raised_in_an_sdk(error):
+        return InvalidResponseException(status_code=None, message=_could_not_read(error))
+    return None
+
+
+def _of_the_way(error: Exception) -> StreamException | None:
+    kind = attribute(error, "error_type")
+    if isinstance(kind, str) and kind in _TRANSPORT_TYPES:
+        return StreamTransportException(cast("TransportErrorType", kind), shown(error))
+    if isinstance(error, OSError) or library_of(error).role == "http":
+        return transport_error(error)
+    return None
+
+
+def _could_not_read(error: Exception) -> str:
+    return f"The client could not read the answer: {type(error).__name__}: {shown(error)}"
 
 
 def _status(error: Exception) -> int | None:
@@ -131,31 +164,45 @@ def _status(error: Exception) -> int | None:
     Stream's SDKs have it on the exception; httpx's and requests' `raise_for_status` have it on the
     response there.
     """
-    response, own = getattr(error, "response", None), library_of(error).status
-    for status in (getattr(error, own, None), getattr(response, "status_code", None)):
-        if isinstance(status, int) and not isinstance(status, bool):
-            return status
-    return None
+    own = http_status(attribute(error, library_of(error).status))
+    if own is not None:
+        return own
+    return http_status(attribute(attribute(error, "response"), "status_code"))
 
 
-def _foreign_api_exception(error: Exception, status: int) -> StreamException:
-    response = getattr(error, "http_response", None) or getattr(error, "response", None)
-    body = getattr(error, library_of(error).body, None)
-    if not body:
-        with suppress(Exception):  # httpx raises where the body of a stream was never read
-            body = getattr(response, "text", None)
-    text = body if isinstance(body, str) else ""
+def _unread(error: Exception, response: object, status: int) -> StreamException:
+    """The exception of an answer that an SDK fails to read: of the answer itself."""
+    text, headers = _text_of(response), _headers_of(response)
+    if status >= 400:  # noqa: PLR2004 -- the HTTP classes are what they are
+        return api_exception(status, headers, text)
+    return InvalidResponseException(
+        status_code=status, raw_response_body=text, message=_could_not_read(error)
+    )
+
+
+def _http_error(error: Exception, status: int) -> StreamException:
+    response = attribute(error, "http_response") or attribute(error, "response")
+    body = attribute(error, library_of(error).body)
+    text = body if isinstance(body, str) and body else _text_of(response)
     if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
         return InvalidResponseException(status_code=status, raw_response_body=text)
-    headers = to_mapping(getattr(response, "headers", getattr(error, "headers", None))) or {}
-    said = text
-    if not said and hasattr(error, "raw_response_body"):
+    headers = _headers_of(response if response is not None else error)
+    if text or attribute(error, "raw_response_body") is None:
+        ours = api_exception(status, headers, text)
+    else:
         # A getstream exception without a body, as mocks make them: its own fields are all there is.
-        fields = {name: getattr(error, name, None) for name in ENVELOPE}
-        said = json.dumps(fields, skipkeys=True, default=str)
-    ours = api_exception(status, headers, said)
-    ours.raw_response_body = text
-    retry_after = getattr(error, "retry_after", None)
+        ours = enveloped(status, headers, {name: attribute(error, name) for name in ENVELOPE}, "")
+    retry_after = attribute(error, "retry_after")
     if ours.retry_after is None and isinstance(retry_after, timedelta):
         ours.retry_after = retry_after
     return ours
+
+
+def _text_of(response: object) -> str:
+    # httpx raises where the body of a stream was never read.
+    text = attribute(response, "text")
+    return text if isinstance(text, str) else ""
+
+
+def _headers_of(answer: object) -> Mapping[str, str]:
+    return to_mapping(attribute(answer, "headers")) or {}

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import socket
 import ssl
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import FrameType
 
     from ..errors import TransportErrorType
 
-__all__ = ["Library", "chain", "kind_of", "library_of", "was_raised_in_an_sdk"]
+__all__ = [
+    "Library",
+    "attribute",
+    "chain",
+    "kind_of",
+    "library_of",
+    "response_in_an_sdk",
+    "was_raised_in_an_sdk",
+]
 
 _Kinds: TypeAlias = "Mapping[str, TransportErrorType | None]"
 
@@ -93,13 +103,34 @@ def library_of(error: BaseException) -> Library:
     return _UNKNOWN
 
 
+def attribute(value: object, name: str) -> object:
+    """An attribute of a foreign object; None where there is none, or where it raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 -- a property may raise anything
+        return None
+
+
 def was_raised_in_an_sdk(error: BaseException) -> bool:
     """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
-    return _LIBRARIES.get(_package(raised_in), _UNKNOWN).role == "sdk"
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and _is_of_an_sdk(frames[-1][0])
+
+
+def response_in_an_sdk(error: BaseException) -> object:
+    """The response that an official SDK was reading when it raised; None: it was reading none.
+
+    It is a local variable `response` there, and has no other name that could be had.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if _is_of_an_sdk(frame) and frame.f_locals.get("response") is not None:
+            return frame.f_locals["response"]
+    return None
+
+
+def _is_of_an_sdk(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    return _LIBRARIES.get(_package(module), _UNKNOWN).role == "sdk"
 
 
 def kind_of(error: BaseException) -> TransportErrorType:
@@ -127,7 +158,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             todo += [
                 cause.__cause__,
                 cause.__context__,
-                getattr(cause, "reason", None),
+                attribute(cause, "reason"),
                 *cause.args,
             ]
 

@@ -17,6 +17,7 @@ from ._async_connections import HttpxConnections
 from ._base import BaseClient
 from ._chat import ChatOperations
 from ._products import ProductOperations
+from ._secrets import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -78,6 +79,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             TypeError: An argument is of the wrong type.
             ImportError: The extra that `transport` needs is not installed.
         """
+        api_secret, token = hidden(api_secret), hidden(token)
         super().__init__(
             api_key=api_key,
             api_secret=api_secret,
@@ -111,7 +113,9 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             StreamTransportException: No usable answer came.
             InvalidResponseException: What answered was no task.
         """
-        return read_task(*await self._send(task_request(text(task_id, "task_id"))), task_id)
+        request = task_request(text(task_id, "task_id"))
+        with self._without_secrets:
+            return read_task(*await self._send(request), task_id, self._cut)
 
     async def wait_for_task(
         self,
@@ -149,7 +153,8 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
 
     @override
     async def _start(self, request: Request) -> str | None:
-        return read_started(*await self._send(request))
+        with self._without_secrets:
+            return read_started(*await self._send(request), self._cut)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:

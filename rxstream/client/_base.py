@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex
+
+from typing_extensions import override
 
 from .._checks import whole
+from .._text import SecretKeeper
 from ._outgoing import Outgoing
+from ._secrets import WithoutSecrets
 from ._settings import settings_of
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseClient"]
 
 
-class BaseClient:
+class BaseClient(SecretKeeper):
     """Settings, requests and their headers, and the warning of a client that was never closed."""
 
     def __init__(
@@ -42,6 +46,7 @@ class BaseClient:
         )
         self._max_connections = whole(max_connections, "max_connections")
         self._outgoing = Outgoing(self._settings)
+        self._without_secrets = WithoutSecrets(self._settings.redactor)
 
     @property
     def api_key(self) -> str:
@@ -67,14 +72,27 @@ class BaseClient:
         """Show where it sends, and no secret."""
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be pickled or copied.
+
+        Raises:
+            TypeError: Always: a pickle would hold the secret, and not the connections.
+        """
+        msg = f"{type(self).__name__} cannot be pickled or copied: make one in each process"
+        raise TypeError(msg)
+
     def __del__(self) -> None:
         """Warn of connections that were left open."""
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+
+    @override
+    def _cut(self, text: str) -> str:
+        return self._settings.redactor(text)
 
     def _answer(self, response: httpx.Response) -> tuple[int, dict[str, str], bytes]:
         headers: dict[str, str] = {}
         for raw_name, raw_value in response.headers.raw:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return response.status_code, headers, self._settings.redacted(response.content)
+        return response.status_code, headers, response.content

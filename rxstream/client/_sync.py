@@ -16,6 +16,7 @@ from ._base import BaseClient
 from ._chat import ChatOperations
 from ._connections import Connections
 from ._products import ProductOperations
+from ._secrets import hidden
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -66,6 +67,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             ValueError: Key or secret is missing, or an argument is out of range.
             TypeError: An argument is of the wrong type.
         """
+        api_secret, token = hidden(api_secret), hidden(token)
         super().__init__(
             api_key=api_key,
             api_secret=api_secret,
@@ -90,7 +92,9 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             StreamTransportException: No usable answer came.
             InvalidResponseException: What answered was no task.
         """
-        return read_task(*self._send(task_request(text(task_id, "task_id"))), task_id)
+        request = task_request(text(task_id, "task_id"))
+        with self._without_secrets:
+            return read_task(*self._send(request), task_id, self._cut)
 
     def wait_for_task(
         self,
@@ -128,7 +132,8 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     @override
     def _start(self, request: Request) -> str | None:
-        return read_started(*self._send(request))
+        with self._without_secrets:
+            return read_started(*self._send(request), self._cut)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
