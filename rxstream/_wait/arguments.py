@@ -11,6 +11,7 @@ from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
 from .._gate.gate import Gate
 from .._shared.guard import interruption_of
+from .._text import SecretKeeper
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
@@ -80,6 +81,7 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
+            cut=SecretKeeper.cut_of(self._client),
             lock=lock,
             is_interrupted=interruption_of(lock),
         )
@@ -94,6 +96,10 @@ class Waits:
     def __init__(self, context: WaitContext) -> None:
         self._context = context
         self.clock = context.clock
+
+    def close(self) -> None:
+        """Let none of them poll any more, whichever is disposed first."""
+        self._context.is_closed = True
 
     def prepare(self, task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Wait:
         """Make the wait for a task; it begins with its `start`."""

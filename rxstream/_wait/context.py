@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from .._call.call import Caller
     from .._gate.gate import Gate
+    from .._text import Cut
     from .._time.clock import Clock
     from ..backoff import Delays
 
 __all__ = ["WaitContext"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WaitContext:
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
@@ -27,7 +28,11 @@ class WaitContext:
     clock: Clock
     caller: Caller
     gate: Gate
+    cut: Cut
+    """Cuts the texts of exceptions; a client of ours blots out its secrets in them."""
     lock: threading.RLock
     """Held for moments only, so that one serves all."""
     is_interrupted: Callable[[], bool]
     """Whether this thread holds the lock already."""
+    is_closed: bool = False
+    """Whether all of them are being disposed: one that leaves the gate must not admit another."""

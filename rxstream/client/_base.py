@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NoReturn, SupportsIndex
+
+from typing_extensions import override
 
 from .._checks import whole
+from .._text import SecretKeeper
 from ._outgoing import Outgoing
+from ._secrets import WithoutSecrets
 from ._settings import settings_of
 
 if TYPE_CHECKING:
-    import httpx
-
     from ..backoff import Duration
 
-__all__ = ["BaseClient"]
+__all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
+
+MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 
-class BaseClient:
-    """The settings and requests of a client, and a warning if you never close it."""
+class BaseClient(SecretKeeper):
+    """Settings, requests and their headers, and the warning of a client that was never closed."""
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class BaseClient:
         timeout: Duration | None,
         allow_http: bool,
         max_connections: int,
+        max_response_bytes: int,
     ) -> None:
         self._is_open = False
         self._settings = settings_of(
@@ -41,7 +46,9 @@ class BaseClient:
             allow_http=allow_http,
         )
         self._max_connections = whole(max_connections, "max_connections")
+        self._max_response_bytes = whole(max_response_bytes, "max_response_bytes")
         self._outgoing = Outgoing(self._settings)
+        self._without_secrets = WithoutSecrets(self._settings.redactor)
 
     @property
     def api_key(self) -> str:
@@ -55,7 +62,7 @@ class BaseClient:
 
     @property
     def timeout(self) -> float:
-        """How long each step of a request may take, in seconds."""
+        """How long a request may take as a whole, in seconds."""
         return self._settings.timeout
 
     @property
@@ -63,18 +70,29 @@ class BaseClient:
         """How many requests may be under way at once."""
         return self._max_connections
 
+    @property
+    def max_response_bytes(self) -> int:
+        """How large an answer may be, before and after decompression."""
+        return self._max_response_bytes
+
     def __repr__(self) -> str:
         """Show the key and the address, and no secret."""
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be pickled or copied.
+
+        Raises:
+            TypeError: Always: a pickle would hold the secret, and not the connections.
+        """
+        msg = f"{type(self).__name__} cannot be pickled or copied: make one in each process"
+        raise TypeError(msg)
 
     def __del__(self) -> None:
         """Warn if connections were left open."""
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
-    def _answer(self, response: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in response.headers.raw:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return response.status_code, headers, self._settings.redacted(response.content)
+    @override
+    def _cut(self, text: str) -> str:
+        return self._settings.redactor(text)

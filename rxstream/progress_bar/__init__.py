@@ -13,6 +13,7 @@ from reactivex.disposable import Disposable
 from .._checks import optional, text, whole
 from .._gate.gate import Gate
 from .._merge.downstream import Downstream
+from .._text import one_line
 from .._time.schedulers import operator_clock
 from .._wait.tally import Tally
 
@@ -82,10 +83,9 @@ def progress_bar(
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            tally = Tally(count, passed, clock)
-            bar = Bar(tally, passed, description)
-            downstream = Downstream(observer, clock)
+            tally = Tally(count, passed, operator_clock(scheduler))
+            bar = Bar(tally, passed, one_line(description))
+            downstream = Downstream(observer)
 
             def on_next(outcome: TaskOutcome) -> None:
                 try:
