@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -120,7 +120,7 @@ class Process:
                 output, errors = process.communicate(timeout=LIMIT)
             except BaseException:
                 process.kill()
-                print(*process.communicate())
+                sys.stdout.write(str(process.communicate()))
                 raise
         errors = SLOW.sub("", errors)
         return Ended(process.returncode, output, errors, time.monotonic() - started)

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .fault import Fault, Kind, answer, task_body
-from .statuses import HTML, error, say
+from .statuses import HTML, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

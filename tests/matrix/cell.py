@@ -9,7 +9,8 @@ import traceback
 import tracemalloc
 import unicodedata
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import getstream.exceptions
 
@@ -25,7 +26,7 @@ from .noise import NOISE
 from .server import FaultServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from .clients import Column
     from .fault import Fault
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Report"]
 
+Step: TypeAlias = "float | Callable[[], Any]"
+"""Seconds to sleep, or a wait."""
+Steps: TypeAlias = "Generator[Step, tuple[Any, Exception | None], None]"
+
+LOOK_EVERY: Final = 0.01
 MARGIN: Final = 1.0
 PATIENCE: Final = 5.0
 MOST_MEMORY: Final = 128.0
@@ -73,12 +79,11 @@ class Cell:
         tls = good_context() if self.fault.context else None
         server = FaultServer(self.fault, self.moment.roles, ever=self.moment.goes_on, tls=tls)
         try:
-            with assert_nothing_left():
-                with server:
-                    if self.column.is_async:
-                        asyncio.run(self._awaited(server))
-                    else:
-                        self._blocking(server)
+            with assert_nothing_left(), server:
+                if self.column.is_async:
+                    asyncio.run(self._awaited(server))
+                else:
+                    self._blocking(server)
         except AssertionError as error:
             self._wrong("nothing is left", f"left something behind: {_kinds_of(str(error))}")
         except Exception as error:  # noqa: BLE001 -- a cell that breaks is a finding
@@ -93,59 +98,57 @@ class Cell:
         libraries = libraries_decide(self.column, self.fault, what)
         (reports.left_to_library if libraries else reports.wrong).append(words)
 
-    # The conversation; the same twice, since one side of it has to await.
+    # The conversation: a generator, so that it is the same whether waiting blocks or awaits.
 
-    def _keywords(self) -> dict[str, float]:
-        return {
-            "poll_interval": self.moment.poll_interval(self.fault),
-            "timeout": self._deadline,
-        }
+    def _conversation(self, client: Any, server: FaultServer) -> Steps:
+        interval, deadline = self.moment.poll_interval(self.fault), self._deadline
+        started = self._begin()
+        self._ended(started, *(yield self._wait(client, TASK, interval, deadline)))
+        for goal in self._goals(client, server):
+            end = time.monotonic() + goal.patience + NOISE.lag
+            while not goal.reached() and time.monotonic() < end:
+                yield LOOK_EVERY
+            goal.judge(self)
+        deadline = 0.3 if self.fault.kind is Kind.CLOSING else 8.0
+        self._next_ended(*(yield self._wait(client, NEXT, 0.05, deadline)))
 
-    def _next_keywords(self) -> dict[str, float]:
-        return {"poll_interval": 0.05, "timeout": 0.3 if self.fault.kind is Kind.CLOSING else 8.0}
+    def _wait(
+        self, client: Any, task_id: str, poll_interval: float, timeout: float
+    ) -> Callable[[], Any]:
+        return partial(
+            self.column.wait, client, task_id, poll_interval=poll_interval, timeout=timeout
+        )
 
     def _blocking(self, server: FaultServer) -> None:
         with self.column.open(server.url, self.fault.request_timeout or 20.0) as client:
-            started = self._begin()
-            try:
-                payload = self.column.wait(client, TASK, **self._keywords())
-            except Exception as error:  # noqa: BLE001 -- how it ends is what is looked at
-                self._ended(started, error=error)
-            else:
-                self._ended(started, payload=payload)
-            for goal in self._goals(client, server):
-                end = time.monotonic() + goal.patience + NOISE.lag
-                while not goal.reached() and time.monotonic() < end:
-                    time.sleep(0.01)
-                goal.judge(self)
-            try:
-                payload = self.column.wait(client, NEXT, **self._next_keywords())
-            except Exception as error:  # noqa: BLE001 -- as above
-                self._next_ended(error=error)
-            else:
-                self._next_ended(payload=payload)
+            steps = self._conversation(client, server)
+            step = next(steps, None)
+            while step is not None:
+                try:
+                    if isinstance(step, float):
+                        time.sleep(step)
+                        came = None, None
+                    else:
+                        came = step(), None
+                except Exception as error:  # noqa: BLE001 -- how it ends is what is looked at
+                    came = None, error
+                step = _next(steps, came)
 
     async def _awaited(self, server: FaultServer) -> None:
         asyncio.get_running_loop().set_exception_handler(NOISE.on_loop)
         async with self.column.open(server.url, self.fault.request_timeout or 20.0) as client:
-            started = self._begin()
-            try:
-                payload = await self.column.wait(client, TASK, **self._keywords())
-            except Exception as error:  # noqa: BLE001 -- how it ends is what is looked at
-                self._ended(started, error=error)
-            else:
-                self._ended(started, payload=payload)
-            for goal in self._goals(client, server):
-                end = time.monotonic() + goal.patience + NOISE.lag
-                while not goal.reached() and time.monotonic() < end:
-                    await asyncio.sleep(0.01)
-                goal.judge(self)
-            try:
-                payload = await self.column.wait(client, NEXT, **self._next_keywords())
-            except Exception as error:  # noqa: BLE001 -- as above
-                self._next_ended(error=error)
-            else:
-                self._next_ended(payload=payload)
+            steps = self._conversation(client, server)
+            step = next(steps, None)
+            while step is not None:
+                try:
+                    if isinstance(step, float):
+                        await asyncio.sleep(step)
+                        came = None, None
+                    else:
+                        came = await step(), None
+                except Exception as error:  # noqa: BLE001 -- as above
+                    came = None, error
+                step = _next(steps, came)
 
     def _begin(self) -> float:
         if self.fault.is_big:
@@ -172,7 +175,7 @@ class Cell:
 
     def _end_of_payload(self, payload: Any) -> str:
         expected = {"id": TASK} if self.fault.payload is None else self.fault.payload[0]
-        if expected is ... or payload == expected or payload == {"id": TASK}:
+        if expected is ... or payload in (expected, {"id": TASK}):
             return "completed"
         return "a wrong payload"
 
@@ -193,7 +196,7 @@ class Cell:
         lines = traceback.TracebackException.from_exception(error, capture_locals=True)
         self._with_locals = "".join(lines.format())
 
-    def _next_ended(self, *, error: Exception | None = None, payload: Any = None) -> None:
+    def _next_ended(self, payload: Any, error: Exception | None) -> None:
         if self.fault.kind is Kind.CLOSING and error is not None and end_of(error) == "deadline":
             return
         if error is not None:
@@ -256,7 +259,14 @@ class _Goal:
             cell._wrong(self.what, self.words)
 
 
-def end_of(error: BaseException) -> str:
+def _next(steps: Steps, came: tuple[Any, Exception | None]) -> Step | None:
+    try:
+        return steps.send(came)
+    except StopIteration:
+        return None
+
+
+def end_of(error: BaseException) -> str:  # noqa: PLR0911 -- a name for each
     """Name the end of a wait."""
     match error:
         case errors.TaskTimeoutException():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial

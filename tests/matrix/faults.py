@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from .bodies import bodies
 from .connections import connections
-from .fault import Fault
 from .framing import framing
 from .limits import limits
 from .statuses import statuses
+
+if TYPE_CHECKING:
+    from .fault import Fault
 
 __all__ = ["every_fault"]
 

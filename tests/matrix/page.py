@@ -40,27 +40,37 @@ _TITLES: Final = {
 _HEAD: Final = """\
 # What goes wrong, and how a wait ends then
 
-Every fault below is played to every client by a server on a raw socket, at every moment: as the first answer, in the middle, as the last answer
-before the deadline, and again and again until the deadline. One command plays them and writes this page:
+A server on a raw socket plays each of these faults to each client.
+It plays it as the first answer, in the middle, as the last answer before the deadline,
+and again and again until the deadline.
+One command plays all of them and writes this page:
 
 ```sh
 python -m tests.matrix --full --write-docs
 ```
 
-A cell is one fault at one moment with one client. A cell is as designed if all of this holds:
+A cell of the matrix is one fault at one moment with one client.
+A cell is as designed if all of this holds:
 
 - The wait ends in the way that the kind of the fault calls for.
-  A transient fault is retried and the task completes; what is no answer of Stream's ends in `InvalidResponseException`;
-  silence ends in `TaskTimeoutException`.
-- It ends by its deadline.
-- Its request ends with it, its place at the gate is given back, and the next wait on the same client gets its own answer.
+  A transient fault is retried, and the task completes.
+  What is no answer of Stream's ends in `InvalidResponseException`.
+  Silence ends in `TaskTimeoutException`.
+- The wait ends by its deadline.
+- Its request ends with it, and its place at the gate is given back.
+- The next wait on the same client gets its own answer.
 - No thread, task, timer or socket is left.
 - What it reads is bounded.
 - Neither the secret nor the token is in an error, a log, a warning, or the locals of a traceback.
 - The error prints on one line without control codes, and pickles.
 
 The last two columns are `wait_for_task` of Stream's official SDK, held to the same.
-It does not promise all of this, so they are measured for comparison only.
+It does not promise all of this: they are measured for comparison only.
+"""
+_FOREIGN: Final = """\
+A client that you hand over reads its answers itself.
+It may be an httpx client of your own, or an official SDK.
+These things are its library's, and are not held against a cell:
 """
 
 
@@ -93,11 +103,11 @@ def write(played: Sequence[Played]) -> None:
             good_and_all[0] += not each.wrong
             good_and_all[1] += 1
     columns = [name for name in COLUMNS if ("all", name) in counts]
+    size = f"{len(groups)} faults, {len(MOMENTS)} moments and {len(columns)} columns"
     lines = [_HEAD, _BEGIN]
     lines += [
-        f"{len(played):,} cells: {len(groups)} faults, {len(MOMENTS)} moments, {len(columns)} "
-        "columns. Each number says how many cells were as designed; of how many, where it was not "
-        "all of them.",
+        f"{len(played):,} cells of {size}.",
+        "Each number says how many cells were as designed, and of how many if not all were.",
         "",
         f"| faults | {' | '.join(_TITLES[name] for name in columns)} |",
         f"| --- |{' ---: |' * len(columns)}",
@@ -110,9 +120,7 @@ def write(played: Sequence[Played]) -> None:
     lines += found or ["Nothing: every cell was as designed."]
     lines += ["", "## What a library decides", ""]
     lines += [
-        "A client that you hand over, an httpx client of your own or an official SDK, reads its "
-        "answers itself. These things are its library's and are not held against a cell:",
-        "",
+        _FOREIGN,
         *(f"- {rule.reason}" for rule in RULES),
     ]
     lines += ["", "## Kinds of faults", "", "| kind | means |", "| --- | --- |"]

@@ -178,7 +178,7 @@ class FaultServer:
             self._listener = socket.create_server(("127.0.0.1", self.port), backlog=0)
             for _ in range(4):
                 filler = socket.socket()
-                filler.setblocking(False)
+                filler.settimeout(0)
                 with suppress(BlockingIOError):
                     filler.connect(("127.0.0.1", self.port))
                 self._fillers.append(filler)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from email.utils import format_datetime, formatdate
 from datetime import UTC, datetime
+from email.utils import format_datetime, formatdate
 from functools import partial
 from typing import TYPE_CHECKING, Final
 

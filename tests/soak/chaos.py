@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import random
+    import threading
     from collections.abc import Sequence
 
 __all__ = ["Chaos"]
