@@ -157,9 +157,7 @@ class Cell:
 
     # The judgement.
 
-    def _ended(
-        self, started: float, *, error: Exception | None = None, payload: Any = None
-    ) -> None:
+    def _ended(self, started: float, payload: Any, error: Exception | None) -> None:
         report = self.report
         report.seconds = time.monotonic() - started
         report.end = end_of(error) if error is not None else self._end_of_payload(payload)
