@@ -8,6 +8,7 @@ import time
 import traceback
 import tracemalloc
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -191,8 +192,9 @@ class Cell:
             return
         self._texts += traceback.format_exception(error)
         self._texts += [repr(vars(each)) for each in _chain(error)]
-        lines = traceback.TracebackException.from_exception(error, capture_locals=True)
-        self._with_locals = "".join(lines.format())
+        with suppress(Exception):  # of a repr of something half made
+            lines = traceback.TracebackException.from_exception(error, capture_locals=True)
+            self._with_locals = "".join(lines.format())
 
     def _next_ended(self, payload: Any, error: Exception | None) -> None:
         if self.fault.kind is Kind.CLOSING and error is not None and end_of(error) == "deadline":

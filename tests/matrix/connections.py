@@ -68,8 +68,8 @@ def _ends() -> Iterator[Fault]:
         peer.reset()
 
     def early(peer: Peer) -> None:
-        peer.send(answer(task_body("completed", result={"id": "unasked"})))
-        peer.hang()
+        peer.send(DONE)
+        peer.close()
 
     yield make("closed after a good answer", kind=Kind.HARMLESS, play=leave)
     yield make("reset after a good answer", play=tear)

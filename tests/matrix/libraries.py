@@ -66,7 +66,20 @@ RULES: Final = (
         "How long an SDK is busy with an answer of megabytes, or one without end.",
         SDKS,
         ("in time", "nothing is left"),
-        is_big=True,
+        ("too much", "heads", "odd statuses", "surplus bytes"),
+    ),
+    Rule(
+        "`getstream` ends the whole process at an integer of 4,301 digits, and hangs at brackets "
+        "nested 100,000 deep.",
+        ("Stream", "AsyncStream"),
+        ("process",),
+        ("200, *",),
+    ),
+    Rule(
+        "`getstream` cannot read an answer whose rate-limit headers are out of range.",
+        ("Stream", "AsyncStream"),
+        ("end: invalid answer",),
+        ("limits *",),
     ),
     Rule(
         "A request on an httpx client of your own, or of an SDK, is left to finish until that "

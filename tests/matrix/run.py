@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .clients import COLUMNS, SECRET
 from .faults import every_fault
+from .libraries import libraries_decide
 from .moments import MOMENTS
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ class _Worker:
             )
             return Played(*cell, **said)
         await self.end()
-        return Played(*cell, "never", SILENCE, 0.0, ("the process hung or died",), ())
+        column, _, label = cell
+        ended = ("the process hung or died",)
+        is_theirs = libraries_decide(COLUMNS[column], every_fault()[label], "process")
+        wrong, theirs = ((), ended) if is_theirs else (ended, ())
+        return Played(*cell, "never", SILENCE, 0.0, wrong, theirs)
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None:
