@@ -76,13 +76,9 @@ class BaseClient(SecretKeeper):
         return self._max_response_bytes
 
     def __repr__(self) -> str:
-<<<<<<< HEAD
-        """Show the key and the address, and no secret."""
-=======
         """Show the key and the address, and no secret."""
         if not hasattr(self, "_settings"):  # one that is still being made, in a traceback
             return f"{type(self).__name__}()"
->>>>>>> text
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
