@@ -1,0 +1,256 @@
+"""One seed: draws a world, fills it, runs it, and tells what became of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reactivex.subject import Subject
+
+from rxstream import Gate
+
+from .batches import wait_for_many
+from .book import Book, Mischief, Violation
+from .client import AsyncClient, SyncClient
+from .draws import Draws
+from .laws_gate import GateLaws
+from .server import Server
+from .singles import fan_in_many, share_one, wait_for_one
+from .worlds import LoopWorld, SchedulerWorld
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from .client import Client
+    from .consumers import Consumer
+    from .laws_batch import BatchLaws
+    from .laws_wait import WaitLaws
+    from .worlds import World
+
+__all__ = ["Play", "Result", "play"]
+
+# After it has become calm, so long is enough for all that can end.
+PATIENCE = 3000.0
+# So many things are done from within consumers and iterators, at most.
+ACTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a seed."""
+
+    seed: int
+    steps: int
+    counts: Counter[str]
+    violations: list[Violation]
+    trace: list[tuple[float, str, str, object]]
+    setting: str
+
+
+class Play:
+    """Everything that happens in one seed."""
+
+    def __init__(self, seed: int, without: frozenset[str]) -> None:
+        self.draws = draws = Draws(seed, without)
+        self.book = Book()
+        kind = draws.one("sync", "async", "loop", "loop")
+        self.world: World = SchedulerWorld(self.book)
+        if kind == "loop":
+            self.world = LoopWorld(self.book, named=draws.random() < 0.3)
+        self.is_calm = False
+        self.calm_at = draws.one(5.0, 30.0, 150.0)
+        self.until = self.calm_at + PATIENCE
+        self.open: list[Consumer] = []
+        self.waits: list[WaitLaws] = []
+        self.batches: list[BatchLaws] = []
+        self.pushes: list[Callable[[], None]] = []
+        self.fires: list[Callable[[], None]] = []
+        self.at_end: list[Callable[[], None]] = []
+        self.clients_of: dict[str, Client] = {}
+        self._wakes: list[Subject[Any]] = []
+        self._names = 0
+        self._acts = 0
+        self._servers = [Server(draws) for _ in range(draws.one(1, 1, 2))]
+        self.gates: list[GateLaws] = []
+        self._clients: list[Client] = []
+        self._kind = kind
+
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self.world.now()
+
+    def note(self, who: str, what: str, detail: object = "") -> None:
+        """Write down that something happens now."""
+        self.book.note(self.world.now(), who, what, detail)
+
+    def name(self, kind: str) -> str:
+        """A new name."""
+        self._names += 1
+        return f"{kind}{self._names}"
+
+    def client(self) -> Client:
+        """Any of the clients."""
+        return self.draws.choice(self._clients)
+
+    def wake(self) -> Subject[Any]:
+        """What wakes some waits."""
+        if not self._wakes or self.draws.random() < 0.5:
+            self._wakes.append(Subject())
+        return self.draws.choice(self._wakes)
+
+    def on_id(self, task_id: str, laws: BatchLaws) -> None:
+        """A batch has a new id."""
+        client = self.clients_of[laws.name]
+        client.owners[task_id] = lambda now: laws.wait_of(task_id, now)
+
+    def begin(self) -> None:
+        """Make the clients, and say what begins when."""
+        draws = self.draws
+        for server in self._servers:
+            self._make_clients(server)
+        starts: list[Callable[[Play], None]] = []
+        starts += [wait_for_one] * draws.randrange(8)
+        starts += [wait_for_many] * draws.randrange(4)
+        starts += [share_one, fan_in_many] * draws.randrange(2)
+        for start in starts:
+            self.world.later(draws.delay(self.calm_at), lambda each=start: each(self))
+        for _ in range(draws.randrange(30)):
+            self.world.later(draws.delay(self.calm_at), self.nested_mischief)
+        self.world.later(self.calm_at, self._calm)
+
+    def _make_clients(self, server: Server) -> None:
+        draws = self.draws
+        shared: GateLaws | None = None
+        count, shares = draws.one(1, 1, 2, 3), draws.random() < 0.7
+        for _ in range(count):
+            width = draws.one(1, 2, 5, 8, 9, 20, 100)
+            reserve = draws.one(0.0, 0.1, 0.1, 0.5)
+            if shared is None or not shares:
+                is_alone = count == 1 or shares
+                shared = GateLaws(
+                    self.book,
+                    self.name("g"),
+                    Gate(width, reserve=reserve),
+                    width,
+                    reserve,
+                    is_loop=self.world.is_loop,
+                    budget=server.budget if is_alone else None,
+                )
+                self.gates.append(shared)
+            kind = SyncClient if self._kind == "sync" else AsyncClient
+            client = kind(self, server, shared, width)
+            client.cancel_safe = draws.random() < 0.7
+            self._clients.append(client)
+
+    def _calm(self) -> None:
+        """From here on nothing goes wrong any more, and all that can end must end."""
+        self.is_calm = True
+        for server in self._servers:
+            server.is_calm = True
+        for push in self.pushes:
+            push()
+
+    def mischief(self, consumer: Consumer) -> None:
+        """What a consumer gets up to while it is called."""
+        if self.is_calm:
+            return
+        if self.draws.hazard("raise", 0.03):
+            self._raise(consumer)
+        if self.draws.hazard("nested", 0.05):
+            if self.draws.random() < 0.4:
+                consumer.dispose()
+            else:
+                self.nested_mischief()
+
+    def late_mischief(self, consumer: Consumer) -> None:
+        """What a consumer gets up to while it hears of the end."""
+        if not self.is_calm and self.draws.hazard("raise", 0.03):
+            self._raise(consumer)
+        if not self.is_calm and self.draws.hazard("nested", 0.05):
+            self.nested_mischief()
+
+    def _raise(self, consumer: Consumer) -> None:
+        fault = Mischief(f"{consumer.name} {self.book.steps}")
+        self.note(consumer.name, "raise", fault)
+        self.book.raised(fault)
+        raise fault
+
+    def nested_mischief(self) -> None:
+        """Anything that anybody may do at any moment."""
+        draws = self.draws
+        self._acts += 1
+        if self.is_calm or self._acts > ACTS or not draws.hazard("nested", 0.5):
+            return
+        act = draws.randrange(12)
+        if act <= 3 and self.open and draws.hazard("dispose", 0.5):
+            draws.choice(self.open).dispose()
+        elif act <= 6 and self._wakes:
+            self._wake_some()
+        elif act == 7 and self.pushes:
+            self.world.call("push", draws.choice(self.pushes))
+        elif act == 8 and self.fires:
+            self.world.call("signal", draws.choice(self.fires))
+        elif act == 9:
+            wait_for_one(self)
+        elif act == 10 and draws.hazard("close", 0.1):
+            self.world.call("close", draws.choice(self._clients).close)
+
+    def _wake_some(self) -> None:
+        waits = [wait for gate in self.gates for wait in gate.waits]
+        event: object = None
+        if waits and self.draws.random() < 0.6:
+            woken = [self.draws.choice(waits)]
+            event = {"task_id": woken[0].name}
+        else:
+            woken = waits
+        self.note("wake", "wake", event)
+        for wait in list(woken):
+            wait.woken(self.now())
+        wake = self.draws.choice(self._wakes)
+        self.world.call("wake", lambda: wake.on_next(event))
+
+    def curtain(self) -> None:
+        """Whoever waits still has a reason for it; then everything is disposed."""
+        self.note("world", "curtain")
+        for wait in [wait for gate in self.gates for wait in gate.waits]:
+            if not (wait.is_calling or wait.gate.hung):
+                self.book.broken("nobody is forgotten", wait.name, "it never ended")
+        for batch in self.batches:
+            if not (batch.is_over or batch.waits):
+                self.book.broken("nobody is forgotten", batch.name, "it never ended")
+        for look in self.at_end:
+            look()
+        for consumer in list(self.open):
+            consumer.dispose()
+        for client in self._clients:
+            client.close()
+        self.world.later(0.5, self._look)
+
+    def _look(self) -> None:
+        for gate in self.gates:
+            gate.close()
+        for batch in self.batches:
+            if batch.has_begun and not batch.is_closed:
+                self.book.broken("a source is closed at once", batch.name, "it never was")
+        if left := self.world.left():
+            self.book.broken("nothing is left", "world", f"{left} timers or tasks")
+
+
+def play(seed: int, without: frozenset[str] = frozenset()) -> Result:
+    """Run one seed."""
+    scene = Play(seed, without)
+    try:
+        # Each failed poll is a line.
+        logging.disable(logging.CRITICAL)
+        scene.world.run(scene)
+    except Exception as error:  # noqa: BLE001 -- it is what is being looked for
+        scene.book.broken("nothing else is raised", "world", repr(error))
+    finally:
+        logging.disable(logging.NOTSET)
+    scene.book.close()
+    gates = ", ".join(f"{gate.name} {gate.gate!r}" for gate in scene.gates)
+    setting = f"{scene._kind}; {gates}"
+    book = scene.book
+    return Result(seed, book.steps, book.counts, book.violations, book.trace, setting)
