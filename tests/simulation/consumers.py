@@ -60,6 +60,7 @@ def probed(
             raise
 
         def dispose() -> None:
+            play.book.tick(play.now())
             laws.disposed(play.now())
             inner.dispose()
 
@@ -78,6 +79,7 @@ class _Probe(abc.ObserverBase[Any]):
 
     @override
     def on_next(self, value: Any) -> None:
+        self._play.book.tick(self._play.now())
         self._laws.emitted(value)
         self._laws.is_busy = True
         try:
@@ -90,6 +92,7 @@ class _Probe(abc.ObserverBase[Any]):
 
     @override
     def on_error(self, error: Exception) -> None:
+        self._play.book.tick(self._play.now())
         # reactivex reports what the consumer raised while it was subscribing.
         if not isinstance(error, Mischief):
             self._laws.ended(self._play.now(), error)
@@ -97,6 +100,7 @@ class _Probe(abc.ObserverBase[Any]):
 
     @override
     def on_completed(self) -> None:
+        self._play.book.tick(self._play.now())
         self._laws.ended(self._play.now(), None)
         self._observer.on_completed()
 

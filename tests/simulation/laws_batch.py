@@ -132,10 +132,7 @@ class BatchLaws:
             return
         wait = waits.popleft()
         wait.ended(now, outcome.error)
-        good = None if wait.good is None else wait.good
-        if (good is None) != (outcome.snapshot is None) or (
-            good is not None and not good.is_emitted_as(outcome.snapshot)
-        ):
+        if not wait.is_last(outcome.snapshot, now):
             self.book.broken("an outcome has the last answer", task_id, repr(outcome)[:160])
         if abs(outcome.elapsed - (now - wait.began)) > EPSILON:
             text = f"{outcome.elapsed:.6f}, not {now - wait.began:.6f}"

@@ -50,6 +50,9 @@ class WaitLaws:
         self.deadline = math.inf if how.timeout is None else now + how.timeout
         self.last: Answer | None = None
         self.good: Answer | None = None
+        self._good_before: Answer | None = None
+        self.answered_at = now
+        self._woken_at = -math.inf
         self._was_woken = self._was_cut = False
         self._goods = self._bads = 0
         self._expected: object = None
@@ -71,7 +74,9 @@ class WaitLaws:
             text = f"{now:.6f} is before {self.due_from:.6f}"
             self.book.broken("polls keep their spacing", self.name, text)
         self.gate.polled(self, now)
-        self.is_calling, self.sent, self._was_woken = True, now, False
+        # On a loop the client hears of a call one turn after it began.
+        self._was_woken = self._woken_at >= now - EPSILON
+        self.is_calling, self.sent = True, now
         self.calls += 1
 
     def answered(self, now: float, answer: Answer) -> None:
@@ -79,10 +84,10 @@ class WaitLaws:
         self.is_calling = False
         if self.is_over:
             return
-        self.last = answer
+        self.last, self.answered_at = answer, now
         self.is_failing = answer.kind == "transient"
         if answer.kind in ("progress", "completed", "failed"):
-            self.good = answer
+            self.good, self._good_before = answer, self.good
             if self.emits:
                 self.book.owe(self.name, EMITS, f"{answer.kind} {answer.value!r}"[:120])
         if answer.kind == "progress":
@@ -99,8 +104,9 @@ class WaitLaws:
             self._must_end(answer)
 
     def cancelled(self) -> None:
-        """The call was ended."""
+        """The call was ended, because the wait is about to."""
         self.is_calling = False
+        self.due_from = self.due_till = math.inf
 
     def _pause(self, now: float, delay: float | Exception, named: float) -> None:
         if isinstance(delay, Exception):
@@ -124,7 +130,7 @@ class WaitLaws:
 
     def woken(self, now: float) -> None:
         """An event says that it should poll now."""
-        self._was_woken = True
+        self._was_woken, self._woken_at = True, now
         if not (self.is_over or self.is_calling or self.is_failing):
             self.due_from = min(self.due_from, now)
 
@@ -149,6 +155,15 @@ class WaitLaws:
             text = f"ended with {error!r}, expected {self._expected!r}"[:240]
             self.book.broken("a wait ends as its task does", self.name, text)
         self._over(now)
+
+    def is_last(self, snapshot: object, now: float) -> bool:
+        """Whether a snapshot is the last good answer; at a deadline it may be the one before."""
+        goods = [self.good]
+        if now >= self.deadline - EPSILON and now <= self.answered_at + EPSILON:
+            goods.append(self._good_before)
+        if snapshot is None:
+            return None in goods
+        return any(good is not None and good.is_emitted_as(snapshot) for good in goods)
 
     def _may_expire(self, now: float, error: object) -> bool:
         is_timeout = isinstance(error, TaskTimeoutException)

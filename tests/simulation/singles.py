@@ -118,7 +118,7 @@ def _operated(
     draws = play.draws
     if draws.random() < 0.4:
         row = draws.retry()
-        if row is not None:
+        if row is not None and not row.keeps:
             source = source.pipe(rxs.retry_with(row, on=WORTH))
             play.note(name, "retry_with", row)
             _hold_pauses(play, name, row)
