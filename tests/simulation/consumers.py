@@ -36,25 +36,23 @@ class SubscriptionLaws(Protocol):
         ...
 
 
-def subscribe(
-    source: Observable[Any], observer: abc.ObserverBase[Any], scheduler: Any, *, is_raw: bool
-) -> abc.DisposableBase:
-    """Subscribe through reactivex, or past its observer that hides what comes after the end."""
-    if is_raw:
-        return source._subscribe_core(observer, scheduler)
-    return source.subscribe(observer, scheduler=scheduler)
-
-
 def probed(
     play: Play, source: Observable[Any], laws_of: Callable[[], SubscriptionLaws]
 ) -> Observable[Any]:
-    """The same observable, each subscription to which is watched by a model of its own."""
+    """The same observable, each subscription to which is watched by a model of its own.
+
+    Half of them go past reactivex's observer, which hides what comes after the end.
+    """
     is_raw = play.draws.random() < 0.5
 
     def start(observer: abc.ObserverBase[Any], scheduler: Any = None) -> abc.DisposableBase:
         laws = laws_of()
+        probe = _Probe(play, laws, observer)
         try:
-            inner = subscribe(source, _Probe(play, laws, observer), scheduler, is_raw=is_raw)
+            if is_raw:
+                inner = source._subscribe_core(probe, scheduler)
+            else:
+                inner = source.subscribe(probe, scheduler=scheduler)
         except BaseException:
             laws.disposed(play.now())
             raise
@@ -122,14 +120,13 @@ class Consumer(abc.ObserverBase[Any]):
     def subscribe(self, source: Observable[Any]) -> None:
         """Subscribe, now; what comes out of it has surfaced."""
         play = self._play
-        is_raw = play.draws.random() < 0.5
         play.note(self.name, "subscribe")
         play.open.append(self)
 
         def start() -> None:
             scheduler = play.world.scheduler
             try:
-                self._subscription = subscribe(source, self, scheduler, is_raw=is_raw)
+                self._subscription = source.subscribe(self, scheduler=scheduler)
             except BaseException:
                 self._over("raised")
                 raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rxstream.errors import StreamTaskException, TaskTimeoutException
 
 from .book import EPSILON
+from .draws import ScheduleFault
 
 if TYPE_CHECKING:
     from .answers import Answer
@@ -88,7 +89,9 @@ class SharerLaws:
         if self.is_over:
             self.book.broken("a wait ends once", self.name, repr(error)[:120])
         self.is_over = True
-        if isinstance(error, TaskTimeoutException):
+        if isinstance(error, ScheduleFault):
+            is_right = True
+        elif isinstance(error, TaskTimeoutException):
             is_right = abs(now - self.deadline) <= EPSILON
         elif error is None or isinstance(error, StreamTaskException):
             kind = "completed" if error is None else "failed"

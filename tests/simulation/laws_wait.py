@@ -50,6 +50,7 @@ class WaitLaws:
         self.deadline = math.inf if how.timeout is None else now + how.timeout
         self.last: Answer | None = None
         self.good: Answer | None = None
+        self.end: object = None
         self._good_before: Answer | None = None
         self.answered_at = now
         self._woken_at = -math.inf
@@ -154,6 +155,7 @@ class WaitLaws:
         if not (self._is_expected(error) or self._may_expire(now, error)):
             text = f"ended with {error!r}, expected {self._expected!r}"[:240]
             self.book.broken("a wait ends as its task does", self.name, text)
+        self.end = error
         self._over(now)
 
     def is_last(self, snapshot: object, now: float) -> bool:

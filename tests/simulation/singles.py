@@ -160,8 +160,9 @@ def _hold_pauses(play: Play, name: str, row: Row) -> None:
         tries = [wait for wait in play.waits if wait.name == name]
         for number, (before, after) in enumerate(zip(tries, tries[1:], strict=False)):
             pause = row.at(number)
-            named = 0.0 if before.last is None else before.last.named
-            least = named or pause
+            last = before.last
+            is_named = last is not None and last.named and last.is_reason_of(before.end)
+            least = last.named if last is not None and is_named else pause
             if not isinstance(least, float) or after.began < before.ended_at + least - EPSILON:
                 text = f"try {number + 2} at {after.began:.6f}, {least!r} after {before.ended_at}"
                 play.book.broken("a retry waits for its pause", name, text)

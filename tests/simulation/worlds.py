@@ -158,6 +158,7 @@ class LoopWorld(World):
     def _reported(self, _: object, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if error is None:
-            self.book.broken("nothing else is raised", "loop", context["message"])
+            text = f"{context['message']} {context.get('task')}"
+            self.book.broken("nothing else is raised", "loop", text)
         else:
             self.book.surfaced(error, f"loop ({context['message'][:40]})")
