@@ -48,7 +48,7 @@ class BatchLaws:
     @property
     def waits(self) -> list[WaitLaws]:
         """Those that have not ended."""
-        return [wait for waits in self._waits.values() for wait in waits]
+        return [wait for waits in self._waits.values() for wait in waits if not wait.is_over]
 
     def asks(self) -> None:
         """The source is asked for an id."""
@@ -162,9 +162,13 @@ class BatchLaws:
         self.book.paid(self.name, COMPLETES, REFUSED)
         for wait in self.waits:
             wait.disposed(now)
-        self._waits.clear()
-        # A source that is running, since it is what ends the batch, is closed when it returns.
-        if self.has_begun and not (self.is_closed or self.is_in_source):
+        if not self.is_in_source:
+            self.left_source()
+
+    def left_source(self) -> None:
+        """A source that ends its batch itself can be closed only when it has returned."""
+        self.is_in_source = False
+        if self.has_begun and self.is_over and not self.is_closed:
             self.book.owe(self.name, CLOSES, "its batch is over")
 
     def closed(self) -> None:

@@ -161,7 +161,7 @@ def _hold_pauses(play: Play, name: str, row: Row) -> None:
         for number, (before, after) in enumerate(zip(tries, tries[1:], strict=False)):
             pause = row.at(number)
             last = before.last
-            is_named = last is not None and last.named and last.is_reason_of(before.end)
+            is_named = last is not None and last.named and last.value is before.end
             least = last.named if last is not None and is_named else pause
             if not isinstance(least, float) or after.began < before.ended_at + least - EPSILON:
                 text = f"try {number + 2} at {after.began:.6f}, {least!r} after {before.ended_at}"

@@ -119,8 +119,9 @@ def _generated(ids: _Ids) -> Iterator[Any]:
             except SourceFault as fault:
                 ids.ended(fault)
                 raise
-            ids.laws.is_in_source = False
-            yield ids.came(item)
+            item = ids.came(item)
+            ids.laws.left_source()
+            yield item
     finally:
         ids.laws.closed()
 
@@ -150,6 +151,7 @@ async def _async_generated(ids: _Ids) -> AsyncIterator[Any]:
     ids.laws.has_begun = True
     try:
         while True:
+            ids.laws.is_in_source = True
             _asked(ids)
             await _pause(ids)
             try:
@@ -160,7 +162,9 @@ async def _async_generated(ids: _Ids) -> AsyncIterator[Any]:
             except SourceFault as fault:
                 ids.ended(fault)
                 raise
-            yield ids.came(item)
+            item = ids.came(item)
+            ids.laws.left_source()
+            yield item
     finally:
         ids.laws.closed()
 
@@ -168,6 +172,7 @@ async def _async_generated(ids: _Ids) -> AsyncIterator[Any]:
 async def _pause(ids: _Ids) -> None:
     pause = ids.play.draws.one(0.0, 0.0, 0.5, 3.0)
     if pause:
+        ids.laws.left_source()
         await asyncio.sleep(pause)
 
 
