@@ -69,6 +69,7 @@ class Play:
         self.fires: list[Callable[[], None]] = []
         self.at_end: list[Callable[[], None]] = []
         self.clients_of: dict[str, Client] = {}
+        self.signals: list[Subject[Any]] = []
         self._wakes: list[Subject[Any]] = []
         self._names = 0
         self._acts = 0
@@ -234,6 +235,9 @@ class Play:
         for batch in self.batches:
             if batch.has_begun and not batch.is_closed:
                 self.book.broken("a source is closed at once", batch.name, "it never was")
+        heard = sum(len(subject.observers) for subject in (*self._wakes, *self.signals))
+        if heard:
+            self.book.broken("nothing is left", "world", f"{heard} that listen still")
         if left := self.world.left():
             self.book.broken("nothing is left", "world", f"{left} timers or tasks")
 

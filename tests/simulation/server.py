@@ -31,6 +31,9 @@ class Poison:
     def __init__(self, fault: Exception) -> None:
         self.fault = fault
 
+    def __repr__(self) -> str:
+        return "Poison()"
+
     @property
     def data(self) -> object:
         """Official clients have it."""
@@ -46,7 +49,7 @@ class Server:
         self.is_calm = False
         self.headers = draws.one(0.0, 0.5, 1.0, 1.0)
         """The share of answers that tell of the limit."""
-        self.others = draws.one(0.0, 0.0, 0.1, 1.0)
+        self.others = draws.one(0.0, 0.0, 0.1, 1.0, 5.0)
         """Other requests a second that are counted too."""
         self._others_at = 0.0
         self._latency = draws.one(0.0, 0.0, 0.05, 0.3, 2.0)
@@ -73,6 +76,8 @@ class Server:
             return self._refusal(told[0], latency)
         info = told[0] if told is not None and draws.random() < self.headers else None
         if not self.is_calm:
+            if told is not None and draws.hazard("limit", 0.01):
+                return self._refusal(told[0], latency)  # another limit, which nobody told of
             if draws.hazard("hang", 0.01):
                 return Answer("hang", None, math.inf)
             if draws.hazard("poison", 0.01):

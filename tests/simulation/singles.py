@@ -177,6 +177,8 @@ def _signal(play: Play, consumer: Consumer) -> Any:
     if play.world.is_loop:
         kinds += [asyncio.Event, asyncio.get_running_loop().create_future]
     signal = draws.choice(kinds)()
+    if isinstance(signal, Subject):
+        play.signals.append(signal)
     has_fired: list[bool] = []
 
     def fire() -> None:
