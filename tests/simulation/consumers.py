@@ -189,5 +189,6 @@ class Consumer(abc.ObserverBase[Any]):
         self.is_over = True
         if self in self._play.open:
             self._play.open.remove(self)
+        self._play.look_if_idle()
         for tell in self.on_over:
             tell(how)

@@ -86,7 +86,9 @@ class Draws(random.Random):
         # Each seed has its own weather, so that some are calm and some are not.
         self._scale = {name: self.choice((0.0, 0.3, 1.0, 1.0, 2.0)) for name in HAZARDS}
         # Nothing may go round in circles at one instant.
-        self.is_slow = self.random() < 0.4  # noqa: S311 -- answers that take no time at all
+        self.is_slow = self.random() < 0.4
+        # Many begin at once, and one rate limit is all that stops them.
+        self.is_crowded = self.random() < 0.25
 
     def hazard(self, name: str, chance: float) -> bool:
         """Whether something bad happens now."""

@@ -144,7 +144,7 @@ def limiter_of(draws: Draws) -> Limiter | None:
     if not draws.hazard("limit", 0.8):
         return None
     limit = draws.one(5, 12, 30, 60, 200, 1000)
-    kind = draws.randrange(7)
+    kind = 0 if draws.is_crowded else draws.randrange(7)
     if kind <= 1:
         return FixedMinute(limit)
     if kind == 2:

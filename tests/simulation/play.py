@@ -97,7 +97,7 @@ class Play:
 
     def wake(self) -> Subject[Any]:
         """What wakes some waits."""
-        if not self._wakes or self.draws.random() < 0.5:
+        if not self._wakes or self.draws.random() < 0.2:
             self._wakes.append(Subject())
         return self.draws.choice(self._wakes)
 
@@ -117,8 +117,13 @@ class Play:
         starts += [share_one, fan_in_many] * draws.randrange(2)
         for start in starts:
             self.world.later(draws.delay(self.calm_at), lambda each=start: each(self))
+        if draws.is_crowded:
+            self.world.later(0.0, lambda: wait_for_many(self))
         for _ in range(draws.randrange(30)):
             self.world.later(draws.delay(self.calm_at), self.nested_mischief)
+        for _ in range(draws.randrange(20)):
+            if draws.hazard("wake", 0.5):
+                self.world.later(draws.delay(self.calm_at), self._wake_some)
         self.world.later(self.calm_at, self._calm)
 
     def _make_clients(self, server: Server) -> None:
@@ -187,7 +192,7 @@ class Play:
         act = draws.randrange(12)
         if act <= 3 and self.open and draws.hazard("dispose", 0.5):
             draws.choice(self.open).dispose()
-        elif act <= 6 and self._wakes:
+        elif act <= 6:
             self._wake_some()
         elif act == 7 and self.pushes:
             self.world.call("push", draws.choice(self.pushes))
@@ -199,6 +204,8 @@ class Play:
             self.world.call("close", draws.choice(self._clients).close)
 
     def _wake_some(self) -> None:
+        if not self._wakes:
+            return
         waits = [wait for gate in self.gates for wait in gate.waits]
         event: object = None
         if waits and self.draws.random() < 0.6:
@@ -211,6 +218,15 @@ class Play:
             wait.woken(self.now())
         wake = self.draws.choice(self._wakes)
         self.world.call("wake", lambda: wake.on_next(event))
+
+    def look_if_idle(self) -> None:
+        """Nobody waits any more, for now: nothing may be left of those who did."""
+        self.world.later(0.01, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        is_idle = not (self.open or any(gate.in_flight for gate in self.gates))
+        if is_idle and (left := self.world.left()):
+            self.book.broken("nothing is left", "world", f"{left} timers or tasks while idle")
 
     def curtain(self) -> None:
         """Whoever waits still has a reason for it; then everything is disposed."""

@@ -47,9 +47,9 @@ class Server:
         self._draws = draws
         self.limiter = limiter_of(draws)
         self.is_calm = False
-        self.headers = draws.one(0.0, 0.5, 1.0, 1.0)
+        self.headers = 1.0 if draws.is_crowded else draws.one(0.0, 0.5, 1.0)
         """The share of answers that tell of the limit."""
-        self.others = draws.one(0.0, 0.0, 0.1, 1.0, 5.0)
+        self.others = 0.0 if draws.is_crowded else draws.one(0.0, 0.0, 0.1, 1.0, 5.0)
         """Other requests a second that are counted too."""
         self._others_at = 0.0
         self._latency = draws.one(0.0, 0.0, 0.05, 0.3, 2.0)
