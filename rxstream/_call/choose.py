@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .._time.clock import LoopClock, running_loop
 from .._time.schedulers import VirtualClock
 from .on_loop import LoopCaller, PostingCaller
-from .on_thread import ThreadCaller
+from .on_thread import ThreadCaller, workers_of
 from .virtual import VirtualCaller
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def caller_of(client: Any, clock: Clock, *, is_async: bool) -> Caller:
     if isinstance(clock, VirtualClock):
         return VirtualCaller(client.get_task, clock)
     if not is_async:
-        return ThreadCaller(client.get_task)
+        return ThreadCaller(client.get_task, workers_of(client))
     cancels = getattr(client, "cancel_safe", False) is True
     if isinstance(clock, LoopClock):
         return LoopCaller(client.get_task, clock.loop, cancels=cancels)

@@ -10,6 +10,7 @@ from .call import cancelled, read
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine
 
     from .call import Call, Done, GetTask
 
@@ -32,7 +33,17 @@ class LoopCaller:
         self._cancels = cancels
 
     def start(self, task_id: str, done: Done) -> Call | None:
-        task = self._loop.create_task(self._get_task(task_id))
+        try:
+            answer = self._get_task(task_id)
+        except Exception as error:  # noqa: BLE001 -- every end is reported to the wait
+            failure = translated(error)
+        else:
+            return self._await(answer, task_id, done)
+        done(None, failure)
+        return None
+
+    def _await(self, answer: Coroutine[Any, Any, Any], task_id: str, done: Done) -> Call:
+        task = self._loop.create_task(answer)
 
         def ended(task: asyncio.Task[Any]) -> None:
             if task.cancelled():

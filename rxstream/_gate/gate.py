@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from .._checks import fraction, is_async, whole
+from .._shared.fork import on_fork
+from .._shared.guard import is_interrupted
+from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD
+from .alarm import Alarm
 from .pace import Pace
-from .per_client import PerClient
+from .places import Places
 from .statistics import GateStatistics
 
 if TYPE_CHECKING:
     from .._time.clock import Clock
     from .._values import RateLimitInfo
+    from .places import Waiter
 
 __all__ = ["Gate"]
 
@@ -24,14 +28,10 @@ _ASYNC_DEFAULT: Final = 100
 _SYNC_DEFAULT: Final = 32
 # How many polls go out before any answer has told of the rate limit.
 _SLOW_START: Final = 8
-
-
-class Waiter(Protocol):
-    """A wait that wants to poll."""
-
-    def admitted(self) -> None:
-        """It may poll now; it owes the gate one `leave`."""
-        ...
+# How long nobody is admitted after a loop has cancelled a poll: until it is closed, if it ends.
+_HOLD: Final = 0.05
+# How often a full gate of several loops looks whether one of them is closed.
+_LOOK_AGAIN: Final = 0.5
 
 
 class Gate:
@@ -62,14 +62,19 @@ class Gate:
             ValueError: `max_in_flight` is less than 1, or `reserve` is out of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
-        self._pace = Pace(fraction(reserve, "reserve"))
+        self._reserve = fraction(reserve, "reserve")
+        self._reset()
+        on_fork(self._reset)
+
+    def _reset(self) -> None:
+        self._pace = Pace(self._reserve)
         self._width = min(self._max_in_flight, _SLOW_START)
-        self._lock = threading.Lock()
-        self._queue: OrderedDict[Waiter, Clock] = OrderedDict()
-        self._in_flight = 0
+        self._lock = threading.RLock()
+        self._places = Places()
         self._draining = False
+        self._drain_again = False
         self._clock: Clock = TIMER_THREAD
-        self._alarm: tuple[Waiter, Clock, Any] | None = None
+        self._alarm = Alarm(self._drain)
 
     @classmethod
     def of(cls, client: object) -> Gate:
@@ -97,7 +102,7 @@ class Gate:
         """Show the width and how full it is."""
         return (
             f"Gate(max_in_flight={self._max_in_flight}, "
-            f"in_flight={self._in_flight}, queued={len(self._queue)})"
+            f"in_flight={len(self._places.in_flight)}, queued={len(self._places.queue)})"
         )
 
     def statistics(self) -> GateStatistics:
@@ -105,8 +110,8 @@ class Gate:
         with self._lock:
             now, pace = self._clock.now(), self._pace
             return GateStatistics(
-                in_flight=self._in_flight,
-                queued=len(self._queue),
+                in_flight=len(self._places.in_flight),
+                queued=len(self._places.queue),
                 closed_for=pace.closed_for(now),
                 paced_for=pace.paced_for(now),
                 limit=pace.limit,
@@ -117,36 +122,46 @@ class Gate:
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
+        if is_interrupted(self._lock):
+            clock.post(lambda: self.enter(waiter, clock))
+            return
+        places = self._places
         with self._lock:
             now = self._adopt(clock)
             at_once = (
-                not self._queue
-                and self._in_flight < self._width
+                not places.queue
+                and len(places.in_flight) < self._width
                 and self._pace.pause(now, 0) <= _TICK
             )
             if at_once:
-                self._admit(now)
+                places.in_flight[waiter] = clock
+                self._pace.sent(now)
             else:
-                if not self._queue:
+                if not places.queue:
                     self._pace.queueing(now)
-                self._queue[waiter] = clock
+                places.queue[waiter] = clock
         if at_once:
             waiter.admitted()
         else:
             self._drain()
 
-    def withdraw(self, waiter: Waiter) -> None:
+    def withdraw(self, waiter: Waiter, clock: Clock) -> None:
         """Stop waiting for a poll; without effect on one that was admitted."""
+        if is_interrupted(self._lock):
+            clock.post(lambda: self.withdraw(waiter, clock))
+            return
         with self._lock:
-            self._queue.pop(waiter, None)
-            if not self._queue:
-                self._disarm()
-            elif self._alarm is not None and self._alarm[0] not in self._queue:
-                # It may have been set on the loop of the one that goes, and end with it.
-                self._arm(self._pace.pause(self._clock.now(), len(self._queue)))
+            queue = self._places.queue
+            queue.pop(waiter, None)
+            pause = self._pace.pause(self._clock.now(), len(queue)) if queue else 0.0
+        if not queue:
+            self._alarm.cancel()
+        elif self._alarm.ends_with(waiter):
+            self._alarm.set(pause, self._places)
 
     def leave(
         self,
+        waiter: Waiter,
         clock: Clock,
         rate_limit: RateLimitInfo | None = None,
         refused_for: float | None = None,
@@ -154,21 +169,32 @@ class Gate:
         """Give back the place of a poll that ended.
 
         Args:
-            clock: The clock of the wait.
+            waiter: The wait.
+            clock: Its clock.
             rate_limit: What its answer said of the rate limit.
             refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
                 it named no time.
         """
+        if is_interrupted(self._lock):
+            clock.post(lambda: self.leave(waiter, clock, rate_limit, refused_for))
+            return
+        places = self._places
+        try:
+            with self._lock:
+                places.in_flight.pop(waiter, None)
+                if refused_for is not None:
+                    self._pace.refuse(self._adopt(clock), refused_for, rate_limit)
+                elif rate_limit is not None:
+                    self._pace.learn(self._adopt(clock), rate_limit, len(places.in_flight))
+                self._widen(refused=refused_for is not None)
+        finally:
+            if places.queue:
+                self._drain()
+
+    def hold(self, clock: Clock) -> None:
+        """Admit nobody for a moment: a loop has cancelled a poll, and may be ending."""
         with self._lock:
-            self._in_flight -= 1
-            if refused_for is not None:
-                self._pace.refuse(self._adopt(clock), refused_for, rate_limit)
-            elif rate_limit is not None:
-                self._pace.learn(self._adopt(clock), rate_limit, self._in_flight)
-            self._widen(refused=refused_for is not None)
-            is_awaited = bool(self._queue)
-        if is_awaited:
-            self._drain()
+            self._pace.close(self._adopt(clock), _HOLD)
 
     def _widen(self, *, refused: bool) -> None:
         """Let as many go as may, once it is known how fast; till then, one more for each answer."""
@@ -179,69 +205,69 @@ class Gate:
         elif self._width < self._max_in_flight:
             self._width += 1
 
-    def _admit(self, now: float) -> None:
-        self._in_flight += 1
-        self._pace.sent(now)
-
     def _adopt(self, clock: Clock) -> float:
         """Carry what is known over to the time that the newest wait lives in, and tell it."""
         now = clock.now()
         if clock is not self._clock:
             if clock.timeline is not self._clock.timeline:
                 self._pace.shift(now - self._clock.now())
+                self._places.sweep(clock)
             self._clock = clock
         return now
 
     def _drain(self) -> None:
         # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
         # while its admission is still on the stack, and must not admit the next one from there.
+        if is_interrupted(self._lock):
+            self._clock.post(self._drain)
+            return
         with self._lock:
+            self._drain_again = self._draining
             if self._draining:
                 return
             self._draining = True
         try:
-            while (waiter := self._next()) is not None:
-                waiter.admitted()
+            self._admit_all()
         except BaseException:
             with self._lock:
                 self._draining = False
-                if self._queue:
-                    self._arm(0.0)
+            if self._places.queue:
+                self._alarm.set(0.0, self._places)
             raise
 
-    def _next(self) -> Waiter | None:
-        """The next wait that may poll now; None ends the draining."""
+    def _admit_all(self) -> None:
+        while True:
+            waiter, pause = self._next()
+            if waiter is not None:
+                waiter.admitted()
+                continue
+            if pause is not None:
+                self._alarm.set(pause, self._places)
+            with self._lock:
+                self._draining = self._drain_again
+                self._drain_again = False
+                if not self._draining:
+                    return
+
+    def _next(self) -> tuple[Waiter | None, float | None]:
+        """The next wait that may poll now, or how long until somebody may."""
+        places = self._places
         with self._lock:
-            if self._queue and self._in_flight < self._width:
-                now = self._clock.now()
-                pause = self._pace.pause(now, len(self._queue))
-                if pause <= _TICK:
-                    self._admit(now)
-                    waiter, _ = self._queue.popitem(last=False)
-                    if not self._queue:
-                        self._disarm()
-                    return waiter
-                self._arm(pause)
-            self._draining = False
-            return None
-
-    def _arm(self, pause: float) -> None:
-        self._disarm()
-        for waiter, clock in self._queue.items():
-            # Not on a loop that was closed while somebody waited on it.
-            if clock.run_engine(_nothing):
-                self._alarm = waiter, clock, clock.call_later(max(pause, 0.0), self._drain)
-                return
-
-    def _disarm(self) -> None:
-        if self._alarm is not None:
-            _, clock, timer = self._alarm
-            self._alarm = None
-            clock.cancel(timer)
-
-
-def _nothing() -> None:
-    pass
+            if places.is_shared:
+                places.forget_closed(self._width)
+            if not places.queue:
+                return None, None
+            if len(places.in_flight) >= self._width:
+                return None, _LOOK_AGAIN if places.is_shared else None
+            now = self._clock.now()
+            pause = self._pace.pause(now, len(places.queue))
+            if pause > _TICK:
+                return None, pause
+            self._pace.sent(now)
+            waiter = places.admit_first()
+        if not places.queue:
+            self._alarm.cancel()
+        return waiter, None
 
 
 # For clients that cannot be referred to weakly too, so that they stay bounded.

@@ -129,6 +129,10 @@ class Pace:
             self._ends_at = self._closed_until
             self._credit = 0
 
+    def close(self, now: float, seconds: float) -> None:
+        """Let nobody poll for a while."""
+        self._closed_until = max(self._closed_until, now + seconds)
+
     def shift(self, seconds: float) -> None:
         """Carry all moments over to another clock."""
         self._closed_until += seconds

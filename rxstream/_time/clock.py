@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "LoopClock", "monotonic", "running_loop", "utc_now"]
+__all__ = ["Clock", "LoopClock", "is_real", "monotonic", "running_loop", "utc_now"]
 
 monotonic: Final = time.monotonic
 
@@ -32,6 +32,11 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def is_real(clock: Clock) -> bool:
+    """Whether a clock goes as real time does; a virtual one does not."""
+    return abs(clock.now() - monotonic()) < 1.0
+
+
 class Clock(Protocol):
     """What the engine and the gate ask of time.
 
@@ -46,6 +51,11 @@ class Clock(Protocol):
         """The same object for clocks whose `now` can be compared."""
         ...
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether time has ended here for good: the loop is closed."""
+        ...
+
     def now(self) -> float:
         """Seconds since some fixed moment."""
         ...
@@ -56,6 +66,17 @@ class Clock(Protocol):
 
     def cancel(self, timer: Any) -> None:
         """Prevent a timer's call; without effect after it."""
+        ...
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run soon, and never in place; may be called from a signal handler or a finaliser.
+
+        False: the loop is closed.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Let a loop that sleeps look at what was changed in a signal handler."""
         ...
 
     def run_engine(self, callback: Callable[[], object]) -> bool:
@@ -78,6 +99,10 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.timeline: object = loop
+
+    @property
+    def is_closed(self) -> bool:
+        return self.loop.is_closed()
 
     def now(self) -> float:
         return self.loop.time()
@@ -107,8 +132,15 @@ class LoopClock:
             return False
         return True
 
+    def wake(self) -> None:
+        self.post(_nothing)
+
     run_engine = run
     run_consumer = run
+
+
+def _nothing() -> None:
+    pass
 
 
 class _PostedTimer:

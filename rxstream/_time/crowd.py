@@ -62,7 +62,7 @@ class _Place:
 class _Lane:
     """Timers of one delay, of one loop and only touched there."""
 
-    __slots__ = ("_delay", "_gone", "_line", "_loop", "_serving", "_timer")
+    __slots__ = ("_adding", "_delay", "_gone", "_line", "_loop", "_serving", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
         self._loop = loop
@@ -70,18 +70,22 @@ class _Lane:
         self._line: deque[_Place] = deque()
         self._gone = 0
         self._serving = False
+        self._adding = False
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, method: MethodType) -> _Place:
         place = _Place(self._loop.time() + self._delay, method, self)
+        self._adding = True
         self._line.append(place)
+        self._adding = False
         self._arm()
         return place
 
     def left(self) -> None:
         """Somebody has left the line; what is cancelled is forgotten, at a flat cost."""
         self._gone += 1
-        if self._gone * 2 > len(self._line):
+        # A signal handler may dispose in the middle of `add`, which holds on to the line.
+        if self._gone * 2 > len(self._line) and not self._adding:
             self._line = deque(place for place in self._line if place.function is not None)
             self._gone = 0
             if not self._line and self._timer is not None:
@@ -117,5 +121,5 @@ class _Lane:
             place = line.popleft()
             if not is_gone:
                 return place
-            self._gone -= 1
+            self._gone = max(self._gone - 1, 0)
         return None

@@ -39,6 +39,10 @@ class VirtualClock:
     def timeline(self) -> object:
         return self._scheduler
 
+    @property
+    def is_closed(self) -> bool:
+        return False
+
     def now(self) -> float:
         return self._scheduler.now.timestamp()
 
@@ -47,6 +51,13 @@ class VirtualClock:
 
     def cancel(self, timer: Any) -> None:
         timer.dispose()
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        self.call_later(0.0, callback)
+        return True
+
+    def wake(self) -> None:
+        pass
 
     def run_engine(self, callback: Callable[[], object]) -> bool:
         callback()
@@ -65,6 +76,10 @@ class _SchedulerClock:
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler
 
+    @property
+    def is_closed(self) -> bool:
+        return False
+
     def now(self) -> float:
         return monotonic()  # not `scheduler.now`, which is the wall clock
 
@@ -73,6 +88,13 @@ class _SchedulerClock:
 
     def cancel(self, timer: Any) -> None:
         timer.dispose()
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        self.call_later(0.0, callback)
+        return True
+
+    def wake(self) -> None:
+        pass
 
     def run_engine(self, callback: Callable[[], object]) -> bool:
         callback()

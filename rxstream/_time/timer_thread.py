@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import os
+import queue
 import sys
 import threading
+from collections import deque
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from .._shared.fork import on_fork
 from .clock import monotonic
 
 if TYPE_CHECKING:
@@ -17,67 +21,95 @@ __all__ = ["TIMER_THREAD", "TimerThread", "guarded"]
 
 
 class _Timer:
-    __slots__ = ("callback", "due", "number")
+    __slots__ = ("_callback", "due", "number")
 
     def __init__(self, due: float, number: int, callback: Callable[[], object]) -> None:
         self.due = due
         self.number = number
-        self.callback: Callable[[], object] | None = callback
+        # A list of one: of a call and a cancellation at the same moment, one gets it.
+        self._callback = [callback]
 
     def __lt__(self, other: _Timer) -> bool:
         return (self.due, self.number) < (other.due, other.number)
+
+    def __repr__(self) -> str:
+        return f"{self._callback!r} at {self.due:.3f}"
+
+    @property
+    def is_pending(self) -> bool:
+        return bool(self._callback)
+
+    def take(self) -> Callable[[], object] | None:
+        try:
+            return self._callback.pop()
+        except IndexError:
+            return None
 
 
 class TimerThread:
     """One thread for every timer of every sync client; it lives only while there are timers.
 
-    Monotonic; forgets what is cancelled; an exception in a callback is reported to
+    Monotonic. It forgets what is cancelled. An exception in a callback is reported to
     `threading.excepthook`, and the timers after it fire.
+
+    Timers are set and cancelled from anywhere, also from signal handlers and finalisers: no lock is
+    taken for it. New timers go into an inbox that only the thread empties.
     """
 
     timeline: object = monotonic
 
     def __init__(self) -> None:
         self._reset()
-        # The thread is not there in a forked child, and the lock may have been held.
-        os.register_at_fork(after_in_child=self._reset)
+        on_fork(self._reset)
 
     def _reset(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._numbers = count()
+        self._inbox: deque[_Timer] = deque()
+        self._cancelled: deque[None] = deque()
         self._heap: list[_Timer] = []
-        self._cancelled = 0
-        self._count = 0
-        self._thread: threading.Thread | None = None
+        self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # When the thread looks into its inbox by itself; -inf: before it sleeps.
+        self._awake_at = float("-inf")
+        # Whoever takes the seat starts the thread; the thread puts it back.
+        self._seat: list[None] = [None]
 
     def now(self) -> float:
         return monotonic()
 
+    @property
+    def is_closed(self) -> bool:
+        return False
+
+    @property
+    def pending(self) -> list[_Timer]:
+        """The timers that are set."""
+        return [timer for timer in [*self._heap, *self._inbox] if timer.is_pending]
+
     def call_later(self, delay: float, callback: Callable[[], object]) -> _Timer:
-        with self._changed:
-            self._count += 1
-            timer = _Timer(monotonic() + delay, self._count, callback)
-            heapq.heappush(self._heap, timer)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="rxstream-timer", daemon=True
-                )
-                self._thread.start()
-            elif self._heap[0] is timer:
-                self._changed.notify()
+        timer = _Timer(monotonic() + delay, next(self._numbers), callback)
+        self._inbox.append(timer)
+        try:
+            self._ensure_thread()
+        except BaseException:
+            timer.take()
+            raise
+        if timer.due < self._awake_at:
+            self._wake()
         return timer
 
     def cancel(self, timer: _Timer) -> None:
-        with self._changed:
-            if timer.callback is None:
-                return
-            timer.callback = None
-            self._cancelled += 1
-            if self._cancelled * 2 > len(self._heap):
-                self._heap = [t for t in self._heap if t.callback is not None]
-                heapq.heapify(self._heap)
-                self._cancelled = 0
-                if not self._heap:
-                    self._changed.notify()
+        if timer.take() is None:
+            return
+        self._cancelled.append(None)
+        if len(self._cancelled) * 2 > len(self._heap) + len(self._inbox):
+            self._wake()
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        self.call_later(0.0, callback)
+        return True
+
+    def wake(self) -> None:
+        pass
 
     def run_engine(self, callback: Callable[[], object]) -> bool:
         callback()
@@ -85,27 +117,74 @@ class TimerThread:
 
     run_consumer = run_engine
 
+    def _wake(self) -> None:
+        if self._alarm.empty():
+            self._alarm.put(None)
+
+    def _ensure_thread(self) -> None:
+        try:
+            self._seat.pop()
+        except IndexError:
+            return
+        try:
+            threading.Thread(target=self._run, name="rxstream-timer", daemon=True).start()
+        except BaseException:
+            self._seat.append(None)
+            raise
+
     def _run(self) -> None:
-        while (callback := self._next()) is not None:
-            guarded(callback)
+        while True:
+            try:
+                self._work()
+            finally:
+                self._seat.append(None)
+            # A timer that came after the last look into the inbox found no seat.
+            if not self._inbox:
+                return
+            try:
+                self._seat.pop()
+            except IndexError:
+                return
+
+    def _work(self) -> None:
+        """Fire timers until there are none."""
+        while True:
+            self._awake_at = float("-inf")
+            self._tidy()
+            if not self._heap:
+                return
+            due = self._heap[0].due
+            pause = due - monotonic()
+            if pause > 0:
+                self._sleep(due, pause)
+                continue
+            callback = heapq.heappop(self._heap).take()
+            if callback is None:
+                self._uncount()
+            else:
+                guarded(callback)
             del callback
 
-    def _next(self) -> Callable[[], object] | None:
-        """The next callback that is due, or None when there is nothing left to wait for."""
-        with self._changed:
-            while self._heap:
-                timer = self._heap[0]
-                pause = timer.due - monotonic()
-                if timer.callback is not None and pause > 0:
-                    self._changed.wait(min(pause, threading.TIMEOUT_MAX))
-                    continue
-                heapq.heappop(self._heap)
-                callback, timer.callback = timer.callback, None
-                if callback is not None:
-                    return callback
-                self._cancelled -= 1
-            self._thread = None
-            return None
+    def _sleep(self, due: float, pause: float) -> None:
+        self._awake_at = due
+        if self._inbox:
+            return
+        with suppress(queue.Empty):
+            self._alarm.get(timeout=min(pause, threading.TIMEOUT_MAX))
+
+    def _tidy(self) -> None:
+        """Take in what is new, and forget what was cancelled, at a flat cost for each."""
+        while self._inbox:
+            heapq.heappush(self._heap, self._inbox.popleft())
+        if len(self._cancelled) * 2 > len(self._heap):
+            # Those that are cancelled from here on are counted again.
+            self._cancelled.clear()
+            self._heap = [timer for timer in self._heap if timer.is_pending]
+            heapq.heapify(self._heap)
+
+    def _uncount(self) -> None:
+        with suppress(IndexError):
+            self._cancelled.pop()
 
 
 def guarded(callback: Callable[[], object]) -> None:
@@ -114,7 +193,8 @@ def guarded(callback: Callable[[], object]) -> None:
         callback()
     except BaseException:  # noqa: BLE001 -- a shared thread must outlive any consumer
         kind, error, trace = sys.exc_info()
-        if kind is not None:
+        # The hook is the user's, and may raise as well; so does a standard error that is closed.
+        with suppress(BaseException):
             threading.excepthook(
                 threading.ExceptHookArgs((kind, error, trace, threading.current_thread()))
             )

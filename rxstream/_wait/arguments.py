@@ -70,7 +70,7 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
-            lock=threading.Lock(),
+            lock=threading.RLock(),
         )
         return Waits(context)
 

@@ -26,5 +26,5 @@ class WaitContext:
     clock: Clock
     caller: Caller
     gate: Gate
-    lock: threading.Lock
+    lock: threading.RLock
     """Held for moments only, so that one serves all."""

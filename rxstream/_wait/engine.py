@@ -2,39 +2,42 @@
 
 ::
 
-    IDLE → QUEUED → CALLING → EMITTING → PAUSING → QUEUED → … → DONE
+    IDLE → POLLING → EMITTING → PAUSING → POLLING → … → DONE
 
-QUEUED is before the gate. CALLING has a call under way. EMITTING is inside the consumer's
-`on_next`. PAUSING waits for the next poll. Each of them can go to DONE, by the deadline or by
-disposal. The lock guards only the change of state: no user code and no subscription runs under it.
+POLLING has a poll at the gate or under way. EMITTING is inside the consumer's `on_next`. PAUSING
+waits for the next poll. Each of them can go to DONE, by the deadline or by disposal. The lock
+guards only the change of state: no user code and no subscription runs under it.
 """
 
 from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reactivex import abc
 from typing_extensions import override
 
-from .._wire.failures import rate_limit_of, task_exception
+from .._shared.guard import is_interrupted
+from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
 from .pauses import Pauses
+from .poll import Poll
 
 if TYPE_CHECKING:
-    from .._call.call import Call
     from .._values import TaskSnapshot
     from .context import WaitContext
 
 __all__ = ["Wait"]
 
+# A timer may fire a moment early, since clocks round.
+_EARLY: Final = 0.001
+
 
 class _State(Enum):
     IDLE = "idle"
-    QUEUED = "queued"
-    CALLING = "calling"
+    POLLING = "polling"
     EMITTING = "emitting"
     PAUSING = "pausing"
     DONE = "done"
@@ -44,27 +47,27 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
-        "_call",
         "_context",
         "_deadline",
         "_deadline_timer",
         "_expired",
         "_last",
+        "_next_at",
         "_observer",
         "_pauses",
+        "_poll",
         "_polls",
-        "_sent_at",
         "_state",
-        "_task_id",
         "_timer",
         "_trouble",
         "_woken",
+        "task_id",
     )
 
     def __init__(
         self, task_id: str, observer: abc.ObserverBase[TaskSnapshot], context: WaitContext
     ) -> None:
-        self._task_id = task_id
+        self.task_id = task_id
         self._observer = observer
         self._context = context
         self._pauses = Pauses(context.cadence, context.retry)
@@ -72,10 +75,11 @@ class Wait(abc.DisposableBase):
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._timer: Any = None
-        self._call: Call | None = None
+        self._next_at = 0.0
+        self._poll: Poll | None = None
+        self._polls = 0
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._polls, self._sent_at = 0, 0.0
         self._expired = False
         self._woken = False
 
@@ -87,113 +91,107 @@ class Wait(abc.DisposableBase):
         if self._state is _State.DONE:
             return
         timeout, clock = self._context.timeout, self._context.clock
-        if timeout is not None:
-            self._deadline = clock.now() + timeout
-            self._deadline_timer = clock.call_later(timeout, self._expire)
-        self._poll()
+        try:
+            if timeout is not None:
+                self._deadline = clock.now() + timeout
+                self._deadline_timer = clock.call_later(timeout, self._expire)
+            self._poll_from(_State.IDLE)
+        except BaseException:
+            self.dispose()
+            raise
 
     def poll_now(self) -> None:
         """Poll at once instead of after the cadence's pause; a back-off is waited out."""
-        with self._context.lock:
+        context = self._context
+        if is_interrupted(context.lock):
+            context.clock.post(self.poll_now)
+            return
+        with context.lock:
             # The answer to a poll that is under way may be older than what this is about.
-            self._woken = self._state in (_State.CALLING, _State.EMITTING)
-            if self._state is not _State.PAUSING or self._trouble is not None:
+            is_under_way = self._poll is not None and self._poll.is_sent
+            self._woken = is_under_way or self._state is _State.EMITTING
+            is_pausing = self._state is _State.PAUSING and self._trouble is None
+        if is_pausing:
+            self._poll_from(_State.PAUSING)
+
+    def _pause_over(self) -> None:
+        # A timer that was overtaken may fire all the same, in the pause after its own.
+        if self._context.clock.now() >= self._next_at - _EARLY:
+            self._poll_from(_State.PAUSING)
+
+    def _poll_from(self, before: _State) -> None:
+        context = self._context
+        poll = Poll(self, context)
+        with context.lock:
+            if self._state is not before:
                 return
-            timer = self._timer
+            self._state = _State.POLLING
+            self._poll = poll
+            timer, self._timer = self._timer, None
         if timer is not None:
-            self._context.clock.cancel(timer)
-        self._poll()
+            context.clock.cancel(timer)
+        poll.start()
 
-    def _poll(self) -> None:
+    def sent(self) -> None:
+        """Count a request."""
+        self._polls += 1
+
+    def receive(
+        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+    ) -> None:
+        """Take an answer."""
         with self._context.lock:
-            if self._state not in (_State.IDLE, _State.PAUSING):
-                return
-            self._state = _State.QUEUED
-            self._timer = None
-        self._context.gate.enter(self, self._context.clock)
-
-    def admitted(self) -> None:
-        """The gate has given this wait a place; from here on it owes one `leave`."""
-        if not self._context.clock.run_engine(self._send):
-            self._context.gate.leave(self._context.clock)
-
-    def _send(self) -> None:
-        context = self._context
-        with context.lock:
-            wanted = self._state is _State.QUEUED
-            if wanted:
-                self._state = _State.CALLING
-                self._polls += 1
-            number = self._polls
-        if not wanted:
-            context.gate.leave(context.clock)
-            return
-        self._sent_at = context.clock.now()
-        call = context.caller.start(self._task_id, self._answered)
-        if call is None:
-            return
-        with context.lock:
-            disposed = self._state is _State.DONE
-            if self._state is _State.CALLING and self._polls == number:
-                self._call = call
-        if disposed:
-            call.cancel()
-
-    def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        """A call ended, on whatever thread; the gate hears of it even if nobody else does."""
-        context = self._context
-        context.gate.leave(context.clock, *rate_limit_of(snapshot, error))
-        if self._state is not _State.DONE:
-            context.clock.run_consumer(lambda: self._receive(snapshot, error))
-
-    def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        with self._context.lock:
-            if self._state is not _State.CALLING:
+            if self._state is not _State.POLLING:
                 return
             self._state = _State.EMITTING
-            self._call = None
-        round_trip = self._context.clock.now() - self._sent_at
-        if snapshot is None:
-            self._pause(error, round_trip)
-            return
-        self._last = snapshot
-        self._trouble = None
-        try:
-            self._observer.on_next(snapshot)
-        except BaseException:
-            # The consumer's own; it goes to whoever runs this clock, and the wait is over.
-            self.dispose()
-            raise
-        if snapshot.is_completed:
-            self._end(None)
-        elif snapshot.is_failed:
-            self._end(task_exception(self._task_id, snapshot))
-        else:
-            self._pause(None, round_trip)
-
-    def _pause(self, error: BaseException | None, round_trip: float) -> None:
-        """Wait for the next poll, or end where there is to be none."""
+            self._poll = None
+        round_trip = self._context.clock.now() - poll.sent_at
+        if snapshot is not None:
+            self._last = snapshot
+            try:
+                self._observer.on_next(snapshot)
+            except BaseException:
+                # The consumer's own; it goes to whoever runs this clock, and the wait is over.
+                self.dispose()
+                raise
         if self._state is _State.DONE:
             return
-        left = self._deadline - self._context.clock.now()
         try:
-            delay = self._pauses.after(error, left, round_trip)
+            delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
-            self._end(fault)
-            return
+            delay, end = None, fault
         if delay is None:
-            self._end(error)
-            return
-        if error is not None and delay < left:
-            log_retry(self._task_id, self._polls, delay, error)
-        self._trouble = error
+            self._end(end)
+        else:
+            self._pause(delay, error)
+
+    def fail(self, error: Exception) -> None:
+        """End, since an answer cannot be delivered."""
+        self._end(error)
+
+    def _decide(
+        self, snapshot: TaskSnapshot | None, error: BaseException | None, round_trip: float
+    ) -> tuple[float | None, BaseException | None]:
+        """The pause before the next poll; or None, and the error if one ends the wait."""
+        if snapshot is not None and snapshot.is_done:
+            return None, None if snapshot.is_completed else task_exception(self.task_id, snapshot)
+        left = self._deadline - self._context.clock.now()
+        delay = self._pauses.after(error, left, round_trip)
+        if delay is not None and error is not None and delay < left:
+            log_retry(self.task_id, self._polls, delay, error)
+        return delay, error
+
+    def _pause(self, delay: float, error: BaseException | None) -> None:
+        now = self._context.clock.now()
         with self._context.lock:
             if self._state is not _State.EMITTING:
                 return
-            self._state = _State.PAUSING
             if self._woken and error is None:
                 delay = 0.0
             self._woken = False
+            self._trouble = error
+            self._next_at = now + delay
+            self._state = _State.PAUSING
             expired = self._expired
         if expired:
             self._expire()
@@ -201,15 +199,19 @@ class Wait(abc.DisposableBase):
             self._set_timer(delay)
 
     def _set_timer(self, delay: float) -> None:
-        # Not under the lock: it may be a scheduler of the user's, and a finaliser may run in it.
-        polls = self._polls
-        timer = self._context.clock.call_later(delay, self._poll)
+        # Not under the lock: it may be a scheduler of the user's.
+        clock, polls = self._context.clock, self._polls
+        try:
+            timer = clock.call_later(delay, self._pause_over)
+        except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
+            self._end(fault)
+            return
         with self._context.lock:
             is_wanted = self._state is _State.PAUSING and self._polls == polls
             if is_wanted:
                 self._timer = timer
         if not is_wanted:
-            self._context.clock.cancel(timer)
+            clock.cancel(timer)
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
         if not self._stop(expiring=expiring):
@@ -222,7 +224,7 @@ class Wait(abc.DisposableBase):
     def _expire(self) -> None:
         timeout = cast("float", self._context.timeout)
         error = TaskTimeoutException(
-            task_id=self._task_id, timeout=timeout, last=self._last, polls=self._polls
+            task_id=self.task_id, timeout=timeout, last=self._last, polls=self._polls
         )
         error.__cause__ = self._trouble
         self._end(error, expiring=True)
@@ -230,10 +232,16 @@ class Wait(abc.DisposableBase):
     @override
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
-        self._stop()
+        context = self._context
+        if is_interrupted(context.lock):
+            context.clock.post(self.dispose)
+        elif self._stop():
+            # A signal handler may have disposed while the loop sleeps.
+            context.clock.wake()
 
     def _stop(self, *, expiring: bool = False) -> bool:
-        with self._context.lock:
+        context = self._context
+        with context.lock:
             before = self._state
             if expiring and before is _State.EMITTING:
                 # A consumer that is being called is not interrupted but followed.
@@ -242,16 +250,13 @@ class Wait(abc.DisposableBase):
             self._state = _State.DONE
         if before is _State.DONE:
             return False
-        self._context.clock.run_engine(lambda: self._clean_up(before))
+        context.clock.run_engine(self._clean_up)
         return True
 
-    def _clean_up(self, before: _State) -> None:
-        clock = self._context.clock
+    def _clean_up(self) -> None:
         for timer in (self._timer, self._deadline_timer):
             if timer is not None:
-                clock.cancel(timer)
-        if before is _State.QUEUED:
-            self._context.gate.withdraw(self)
-        elif before is _State.CALLING and self._call is not None:
-            self._call.cancel()
-        self._timer = self._deadline_timer = self._call = None
+                self._context.clock.cancel(timer)
+        if self._poll is not None:
+            self._poll.cancel()
+        self._timer = self._deadline_timer = self._poll = None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_gave_up_note",
+    "is_cancelled",
     "is_transient",
     "named_delay",
     "rate_limit_of",
@@ -60,8 +61,7 @@ def is_transient(error: BaseException) -> bool:
         status = error.status_code
         return (status in _TRANSIENT_STATUSES or status >= 500) and not error.unrecoverable  # noqa: PLR2004 -- 5xx
     if isinstance(error, StreamTransportException):
-        # Only the cause itself: asyncio's own time-outs have a CancelledError further down.
-        return not isinstance(error.__cause__, asyncio.CancelledError) and not any(
+        return not is_cancelled(error) and not any(
             isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)
         )
     return False
@@ -77,6 +77,14 @@ def named_delay(error: BaseException) -> float:
         if isinstance(error, StreamRateLimitException) and window and window.remaining <= 0:
             return window.reset_after.total_seconds()
     return 0.0
+
+
+def is_cancelled(error: BaseException | None) -> bool:
+    """Whether a call ended because somebody cancelled it."""
+    # Only the cause itself: asyncio's own time-outs have a CancelledError further down.
+    return isinstance(error, StreamTransportException) and isinstance(
+        error.__cause__, asyncio.CancelledError
+    )
 
 
 def rate_limit_of(

@@ -115,8 +115,7 @@ def _everything() -> Mapping[Hashable, str]:
 
 
 def _timers() -> dict[Hashable, str]:
-    heap = list(TIMER_THREAD._heap)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- nobody else needs to know
-    return {timer: f"timer ({timer.callback!r})" for timer in heap if timer.callback is not None}
+    return {timer: f"timer ({timer!r})" for timer in TIMER_THREAD.pending}
 
 
 def _sockets() -> dict[Hashable, str]:

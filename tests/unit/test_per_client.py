@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rxstream._gate.per_client import PerClient
+from rxstream._shared.per_client import PerClient
 
 
 class Thing:

@@ -6,6 +6,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .fork import on_fork
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,6 +23,10 @@ class PerClient(Generic[V]):
         """Start empty; `otherwise` is for objects that cannot be referred to weakly."""
         self._otherwise = otherwise
         self._known: dict[int, tuple[weakref.ref[object], V]] = {}
+        self._reset_lock()
+        on_fork(self._reset_lock)
+
+    def _reset_lock(self) -> None:
         # Re-entrant: making a value may collect garbage, and with it an object that is known.
         self._lock = threading.RLock()
 

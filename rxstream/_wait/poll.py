@@ -1,0 +1,147 @@
+"""One poll of a wait: its turn at the gate, its call, and its answer.
+
+::
+
+    QUEUED → CALLING → OVER
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from .._wire.failures import is_cancelled, rate_limit_of
+
+if TYPE_CHECKING:
+    from .._call.call import Call
+    from .._values import TaskSnapshot
+    from .context import WaitContext
+
+__all__ = ["Poll", "Poller"]
+
+
+class _State(Enum):
+    QUEUED = "queued"
+    CALLING = "calling"
+    OVER = "over"
+
+
+class Poller(Protocol):
+    """Who polls."""
+
+    @property
+    def task_id(self) -> str:
+        """What it polls."""
+        ...
+
+    def sent(self) -> None:
+        """A request is about to go out."""
+        ...
+
+    def receive(
+        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+    ) -> None:
+        """Take the answer, where the consumer may be called."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """End, since the answer cannot be delivered."""
+        ...
+
+
+class Poll:
+    """One poll. Whatever happens to it, it gives its place at the gate back."""
+
+    __slots__ = ("_call", "_context", "_owner", "_state", "sent_at")
+
+    def __init__(self, owner: Poller, context: WaitContext) -> None:
+        self._owner = owner
+        self._context = context
+        self._state = _State.QUEUED
+        self._call: Call | None = None
+        self.sent_at = 0.0
+        """When the request went out, by the clock of the wait."""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether its request has gone out."""
+        return self._state is not _State.QUEUED
+
+    def start(self) -> None:
+        """Ask the gate for a turn."""
+        self._context.gate.enter(self, self._context.clock)
+
+    def cancel(self) -> None:
+        """Give up the turn, or end the request. Its answer is delivered to nobody."""
+        context = self._context
+        with context.lock:
+            before, self._state = self._state, _State.OVER
+            call = self._call
+        if before is _State.QUEUED:
+            context.gate.withdraw(self, context.clock)
+        elif call is not None:
+            call.cancel()
+
+    def admitted(self) -> None:
+        """The gate has given this poll a place; from here on it owes one `leave`."""
+        context = self._context
+        if not context.clock.run_engine(self._send):
+            context.gate.leave(self, context.clock)
+
+    def _send(self) -> None:
+        context = self._context
+        with context.lock:
+            is_wanted = self._state is _State.QUEUED
+            if is_wanted:
+                self._state = _State.CALLING
+        if not is_wanted:
+            context.gate.leave(self, context.clock)
+            return
+        self._owner.sent()
+        self.sent_at = context.clock.now()
+        try:
+            call = context.caller.start(self._owner.task_id, self._answered)
+        except Exception as fault:
+            if self._state is not _State.CALLING:
+                raise  # the consumer's, who is called in place in virtual time
+            self._answered(None, fault)
+            return
+        except BaseException:  # an interrupt
+            context.gate.leave(self, context.clock)
+            raise
+        if call is not None:
+            self._keep(call)
+
+    def _keep(self, call: Call) -> None:
+        with self._context.lock:
+            is_over = self._state is _State.OVER
+            if not is_over:
+                self._call = call
+        if is_over:
+            call.cancel()
+
+    def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        """The call ended, on whatever thread; the gate hears of it even if nobody else does."""
+        context = self._context
+        try:
+            if is_cancelled(error) and self._state is not _State.OVER:
+                context.gate.hold(context.clock)
+            context.gate.leave(self, context.clock, *rate_limit_of(snapshot, error))
+        finally:
+            # Also if another wait's consumer raised in its turn at the gate.
+            if self._state is not _State.OVER:
+                self._deliver(snapshot, error)
+
+    def _deliver(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        try:
+            self._context.clock.run_consumer(lambda: self._receive(snapshot, error))
+        except Exception as fault:
+            if self._state is _State.OVER:
+                raise  # the consumer's
+            self._owner.fail(fault)
+
+    def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+        with self._context.lock:
+            before, self._state = self._state, _State.OVER
+        if before is _State.CALLING:
+            self._owner.receive(self, snapshot, error)
