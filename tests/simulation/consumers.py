@@ -130,10 +130,10 @@ class Consumer(abc.ObserverBase[Any]):
             except BaseException:
                 self._over("raised")
                 raise
-            if self._is_unwanted:
-                self._subscription.dispose()
 
         play.world.call(f"subscribe {self.name}", start)
+        if self._is_unwanted and not self.is_over:
+            self.dispose()
 
     def dispose(self) -> None:
         """Want nothing more."""

@@ -86,9 +86,10 @@ class BatchLaws:
             if not self._waits.get(item):
                 self._begin(item, now)
 
-    def _begin(self, task_id: str, now: float) -> WaitLaws:
+    def _begin(self, task_id: str, now: float, *, is_over: bool = False) -> WaitLaws:
         wait = WaitLaws(self.book, task_id, self._gate, self._how, now, emits=False)
-        self._waits.setdefault(task_id, deque()).append(wait)
+        if not is_over:
+            self._waits.setdefault(task_id, deque()).append(wait)
         self.book.counts["waits"] += 1
         return wait
 
@@ -127,10 +128,8 @@ class BatchLaws:
             return  # asked for more than once, and answered with the same
         self._last[task_id] = outcome
         waits = self._waits.get(task_id)
-        if not waits:
-            self.book.broken(ONE, self.name, f"{task_id} was not waited for")
-            return
-        wait = waits.popleft()
+        # It came again in the instant in which its wait ended, and was waited for anew.
+        wait = waits.popleft() if waits else self._begin(task_id, now, is_over=True)
         wait.ended(now, outcome.error)
         if not wait.is_last(outcome.snapshot, now):
             self.book.broken("an outcome has the last answer", task_id, repr(outcome)[:160])

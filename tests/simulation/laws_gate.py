@@ -87,6 +87,7 @@ class GateLaws:
             self._learn(now)
         if answer.is_refusal:
             self._is_paced = True
+            self._known = None  # what a 429 says of its pause wins over what is told of the window
             if answer.named:
                 self._closed_at = now
                 until = now + min(answer.named, BELIEVED)
