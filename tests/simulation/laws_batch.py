@@ -42,6 +42,7 @@ class BatchLaws:
         self._unanswered: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._waits: dict[str, deque[WaitLaws]] = {}
+        self._ended: dict[str, WaitLaws] = {}
         self._last: dict[str, TaskOutcome] = {}
         self._fault: Exception | None = None
 
@@ -100,7 +101,7 @@ class BatchLaws:
         if is_ending and self._unanswered[task_id] > len(waits) and not self.is_over:
             # It came again in the instant in which its wait ended, and is waited for anew.
             return self._begin(task_id, now)
-        return waits[-1] if waits else None
+        return waits[-1] if waits else self._ended.get(task_id)
 
     def outcome(self, now: float, outcome: TaskOutcome) -> None:
         """It emits."""
@@ -130,6 +131,7 @@ class BatchLaws:
         waits = self._waits.get(task_id)
         # It came again in the instant in which its wait ended, and was waited for anew.
         wait = waits.popleft() if waits else self._begin(task_id, now, is_over=True)
+        self._ended[task_id] = wait
         wait.ended(now, outcome.error)
         if not wait.is_last(outcome.snapshot, now):
             self.book.broken("an outcome has the last answer", task_id, repr(outcome)[:160])

@@ -119,7 +119,7 @@ class GateLaws:
 
     def _must_keep_the_reserve(self, now: float) -> None:
         budget = self._budget
-        if budget is None or self._known != budget.window(now) or self._sent < self._known_since:
+        if budget is None or budget.is_lifted or self._known != budget.window(now) or self._sent < self._known_since:
             return
         left, remaining = budget.left(now), budget.remaining(now) + budget.untold
         if remaining < 1:

@@ -36,6 +36,8 @@ class FixedMinute:
     def __init__(self, limit: int, length: float = 60.0) -> None:
         self.limit = limit
         self.length = length
+        self.is_lifted = False
+        """Whether nobody counts any more."""
         self.untold = 0
         """Requests that were cancelled, so that nobody heard of them."""
         self._window = -1

@@ -154,7 +154,7 @@ class Play:
         """From here on nothing goes wrong any more, and all that can end must end."""
         self.is_calm = True
         for server in self._servers:
-            server.is_calm = True
+            server.calm()
         for push in self.pushes:
             push()
 
