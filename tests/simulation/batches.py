@@ -20,7 +20,7 @@ __all__ = ["wait_for_many"]
 def wait_for_many(play: Play) -> None:
     """One batch."""
     client, name, how = play.client(), play.name("b"), play.draws.how()
-    limit = play.draws.one(None, 1, 2, 3, None if play.draws.is_crowded else 8)
+    limit = None if play.draws.is_crowded else play.draws.one(None, 1, 2, 3, 8)
     made: list[BatchLaws] = []
     source, is_pushed = make_source(play, name, made)
     consumer = Consumer(play, f"c:{name}")

@@ -88,7 +88,7 @@ class Draws(random.Random):
         # Nothing may go round in circles at one instant.
         self.is_slow = self.random() < 0.4
         # Many begin at once, and one rate limit is all that stops them.
-        self.is_crowded = self.random() < 0.25
+        self.is_crowded = self.random() < 0.2
 
     def hazard(self, name: str, chance: float) -> bool:
         """Whether something bad happens now."""
@@ -105,6 +105,8 @@ class Draws(random.Random):
 
     def cadence(self) -> Row:
         """Pauses between good answers."""
+        if self.is_crowded:
+            return Row((1.0,), argument=1.0)
         if self.hazard("schedules", 0.03):
             return Row((1.0,) * self.randrange(3), fault=ScheduleFault("cadence"))
         pause = self.one(0.25, 1.0, 1.0, 2.5, 7.0)
@@ -137,6 +139,8 @@ class Draws(random.Random):
 
     def how(self) -> How:
         """How one wait, or all of a batch, are to go."""
+        if self.is_crowded:
+            return How(self.cadence(), self.one(None, 60.0, 400.0), self.retry())
         timeout = self.one(None, 0.0, 0.125, 1.0, 5.0, 30.0, 30.0, 60.0, 60.0, 400.0)
         return How(self.cadence(), timeout, self.retry())
 

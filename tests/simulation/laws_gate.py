@@ -54,7 +54,7 @@ class GateLaws:
         self._is_paced = False
         self._closed_at = self._closed_until = -math.inf
         self._free_since = -math.inf
-        self._sent = -math.inf
+        self._sent, self._began = -math.inf, math.inf
         self._known: int | None = None
         self._known_since = math.inf
 
@@ -65,7 +65,7 @@ class GateLaws:
             self._must_be_first(wait)
             self._must_not_be_late(wait, now)
         self._must_keep_the_reserve(now)
-        self._sent = now
+        self._sent, self._began = now, min(self._began, now)
         self.in_flight += 1
         allowed = min(self._width, FIRST + self._answers)
         if self.in_flight > (self._width if self._is_paced else allowed):
@@ -127,9 +127,15 @@ class GateLaws:
         # Told in whole seconds, so that what is not low by some hundredths may be.
         is_low = remaining * budget.length * 1.05 < (1 - AHEAD) * budget.limit * left
         least = left / (max(remaining, 1) * self._share)
-        if is_low and now - self._sent < min(least, left) - 0.01:
+        if (is_low or self._is_crowded(budget, now)) and now - self._sent < min(least, left) - 0.01:
             text = f"{now - self._sent:.6f} s after the last one, {least:.6f} s would keep it"
             self.book.broken("the reserve is kept", self.name, text)
+
+    def _is_crowded(self, budget: FixedMinute, now: float) -> bool:
+        """Whether more wait, in their first window, than may be sent ahead of time."""
+        queued = sum(not w.is_calling and w.due_till <= self._sent for w in self.waits)
+        is_first = now - self._began < budget.left(self._known_since)
+        return is_first and queued > AHEAD * budget.limit
 
     def close(self) -> None:
         """Everything is over."""

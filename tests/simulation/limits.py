@@ -145,8 +145,10 @@ def limiter_of(draws: Draws) -> Limiter | None:
     """A limit of some kind, or none."""
     if not draws.hazard("limit", 0.8):
         return None
+    if draws.is_crowded:
+        return FixedMinute(draws.one(10, 12, 16, 60))
     limit = draws.one(5, 12, 30, 60, 200, 1000)
-    kind = 0 if draws.is_crowded else draws.randrange(7)
+    kind = draws.randrange(7)
     if kind <= 1:
         return FixedMinute(limit)
     if kind == 2:

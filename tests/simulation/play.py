@@ -60,7 +60,7 @@ class Play:
         if kind == "loop":
             self.world = LoopWorld(self.book, named=draws.random() < 0.3)
         self.is_calm = False
-        self.calm_at = draws.one(5.0, 30.0, 150.0)
+        self.calm_at = 150.0 if draws.is_crowded else draws.one(5.0, 30.0, 150.0)
         self.until = self.calm_at + PATIENCE
         self.open: list[Consumer] = []
         self.waits: list[WaitLaws] = []
@@ -115,10 +115,11 @@ class Play:
         starts += [wait_for_one] * draws.randrange(8)
         starts += [wait_for_many] * draws.randrange(4)
         starts += [share_one, fan_in_many] * draws.randrange(2)
+        if draws.is_crowded:
+            starts = []
+            self.world.later(0.0, lambda: wait_for_many(self))
         for start in starts:
             self.world.later(draws.delay(self.calm_at), lambda each=start: each(self))
-        if draws.is_crowded:
-            self.world.later(0.0, lambda: wait_for_many(self))
         for _ in range(draws.randrange(30)):
             self.world.later(draws.delay(self.calm_at), self.nested_mischief)
         for _ in range(draws.randrange(20)):
@@ -132,6 +133,7 @@ class Play:
         count, shares = draws.one(1, 1, 2, 3), draws.random() < 0.7
         for _ in range(count):
             width = draws.one(1, 2, 5, 8, 9, 20, 100)
+            width = draws.one(9, 20, 100) if draws.is_crowded else width
             reserve = draws.one(0.0, 0.1, 0.1, 0.5)
             if shared is None or not shares:
                 is_alone = count == 1 or shares

@@ -53,10 +53,12 @@ class Server:
         """Other requests a second that are counted too."""
         self._others_at = 0.0
         self._latency = draws.one(0.0, 0.0, 0.05, 0.3, 2.0)
+        if draws.is_crowded:
+            self._latency = draws.one(0.3, 2.0)
         if draws.is_slow:
             self._latency = max(self._latency, 0.125)
         self._fault = draws.one(0.0, 0.05, 0.05, 0.3)
-        self._duration = draws.one(1.0, 10.0, 60.0)
+        self._duration = 60.0 if draws.is_crowded else draws.one(1.0, 10.0, 60.0)
         self._tasks: dict[str, tuple[float, bool]] = {}
 
     def calm(self) -> None:

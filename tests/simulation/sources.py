@@ -29,7 +29,7 @@ class _Ids:
         self.play = play
         self._laws = laws
         self._name = name
-        self._left = play.draws.one(0, 1, 3, 6, 12, 40 if play.draws.is_crowded else 20)
+        self._left = 40 if play.draws.is_crowded else play.draws.one(0, 1, 3, 6, 12, 20)
         self._given: list[str] = []
 
     @property
