@@ -39,12 +39,12 @@ def to_async_iterable(
         async for    a    b  c  d  end    each item once, in order, when the body is ready
         break        a    b·              the subscription is disposed
 
-    Cold: each `async for` subscribes for itself, when it asks for its first item, with the running
-    loop as scheduler. The source may emit on any thread. An error is raised after the items before
-    it. Leaving the loop in whatever way (break, return, an exception, cancellation) disposes the
-    subscription, within one turn of the event loop.
+    Cold: each `async for` subscribes for itself when it asks for its first item. The running loop
+    is the scheduler; the source may emit on any thread. An error is raised after the items before
+    it. When you leave the loop (by break, return, an exception or cancellation), the subscription
+    is disposed within one turn of the event loop.
 
-    That rests on nobody else holding the iterator. If you keep it, close it::
+    That works only if nothing else holds the iterator. If you keep it, close it::
 
         async with aiter(to_async_iterable(observable)) as items:
             async for item in items:
@@ -56,9 +56,9 @@ def to_async_iterable(
     Args:
         observable: What to read.
         buffer: How many items may wait to be read. An Observable cannot be told to wait.
-        overflow: What happens to an item that finds the buffer full. `"error"`: the subscription
-            is disposed, and after the items in the buffer `BufferError` is raised.
-            `"drop_oldest"`: the item that has waited longest is dropped for it.
+        overflow: What happens to an item when the buffer is full. `"error"`: the subscription is
+            disposed, and after the items in the buffer `BufferError` is raised.
+            `"drop_oldest"`: the item that has waited longest is dropped.
 
     Returns:
         The iterable. Its iterators have `aclose()` and are async context managers.
@@ -75,7 +75,7 @@ def to_async_iterable(
 
 
 class AsyncItems(AsyncIterable[_T]):
-    """What an Observable emits, for `async for`; each loop subscribes for itself."""
+    """The items of an Observable, for `async for`; each loop subscribes for itself."""
 
     __slots__ = ("_observable", "_overflow", "_size")
 
@@ -92,7 +92,7 @@ class AsyncItems(AsyncIterable[_T]):
 class AsyncItemsIterator(AsyncIterator[_T]):
     """One subscription, read item by item. Dropping it, closing it or cancelling it disposes."""
 
-    # Whoever emits knows the feed, and never this, so that the last reference can go.
+    # The source holds the feed, never this object, so that it can be collected when you drop it.
     __slots__ = ("_feed", "_reading")
 
     def __init__(self, feed: _Feed[_T]) -> None:
@@ -114,11 +114,11 @@ class AsyncItemsIterator(AsyncIterator[_T]):
             self._reading = False
 
     async def aclose(self) -> None:
-        """Dispose the subscription and forget what was not read. Idempotent."""
+        """Dispose the subscription and drop unread items. You may call it twice."""
         self._feed.close()
 
     async def __aenter__(self) -> Self:
-        """Give the iterator itself."""
+        """Return the iterator; leaving the block closes it."""
         return self
 
     async def __aexit__(
@@ -127,7 +127,7 @@ class AsyncItemsIterator(AsyncIterator[_T]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close."""
+        """Close the iterator, as `aclose` does."""
         self._feed.close()
 
     def __del__(self) -> None:
@@ -135,7 +135,7 @@ class AsyncItemsIterator(AsyncIterator[_T]):
 
 
 class _Feed(Generic[_T]):
-    """What one subscription has emitted and nobody has read yet."""
+    """The items of one subscription that have not been read yet."""
 
     __slots__ = (
         "_changed",
@@ -179,7 +179,7 @@ class _Feed(Generic[_T]):
             await self._changed.wait()
 
     def close(self) -> None:
-        """End without an error and dispose, from whatever thread. Idempotent."""
+        """End without an error and dispose; any thread may call it, and call it twice."""
         with self._lock:
             self._ended = True
             self._error = None
@@ -188,7 +188,7 @@ class _Feed(Generic[_T]):
         self._dispose()
 
     def abandon(self) -> None:
-        """The same from a finaliser, which may run in the middle of anything: never in place."""
+        """Do the same from a finaliser, which may interrupt any code: never in place."""
         with self._lock:
             self._ended = True
             self._items.clear()

@@ -6,19 +6,31 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 __all__ = [
     "checked_schedule",
     "fraction",
     "function",
     "is_async",
+    "is_number",
+    "is_whole",
     "optional",
     "seconds",
     "text",
     "to_mapping",
     "whole",
 ]
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an int; `True` and `False` do not count."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is an int or a float; `True` and `False` do not count."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def seconds(value: object, name: str) -> float:
@@ -32,7 +44,7 @@ def seconds(value: object, name: str) -> float:
         return value  # every pause of every wait passes here
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number of seconds or a timedelta, not {type(value).__name__}"
         raise TypeError(msg)
     if not 0 <= value <= sys.float_info.max:
@@ -45,10 +57,10 @@ def whole(value: object, name: str, least: int = 1) -> int:
     """Check a count.
 
     Raises:
-        TypeError: It is no whole number.
+        TypeError: It is not a whole number.
         ValueError: It is less than `least`.
     """
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not is_whole(value):
         msg = f"{name} must be a whole number, not {type(value).__name__}"
         raise TypeError(msg)
     if value < least:
@@ -58,13 +70,13 @@ def whole(value: object, name: str, least: int = 1) -> int:
 
 
 def fraction(value: object, name: str) -> float:
-    """Check a share of a whole.
+    """Check a share: a number from 0 to less than 1.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is NaN, negative, or not less than 1.
     """
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number from 0.0 to less than 1.0, not {type(value).__name__}"
         raise TypeError(msg)
     if not 0 <= value < 1:
@@ -74,10 +86,10 @@ def fraction(value: object, name: str) -> float:
 
 
 def text(value: object, name: str, hint: str = "") -> str:
-    """Check that a value is a string with something in it that can be sent.
+    """Check that a value is a string that is not blank, and that can be sent.
 
     Raises:
-        TypeError: It is no string.
+        TypeError: It is not a string.
         ValueError: It is empty, blank, or cannot be encoded.
     """
     if not isinstance(value, str):
@@ -132,15 +144,15 @@ def function(value: object, name: str) -> None:
 
 
 def to_mapping(value: object) -> Mapping[str, Any] | None:
-    """A decoded JSON object as what it is; None for anything else."""
+    """Return a decoded JSON object, or None for anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
 def is_async(client: object) -> bool:
-    """Tell the colour of a client by its `get_task`.
+    """Whether a client is async: whether its `get_task` is.
 
     Raises:
-        TypeError: There is none.
+        TypeError: It has no `get_task`.
     """
     get_task = getattr(client, "get_task", None)
     if not callable(get_task):

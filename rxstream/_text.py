@@ -1,4 +1,4 @@
-"""Text that may come from anywhere, made fit to be shown."""
+"""Makes foreign text fit to be shown."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _LINE_LENGTH: Final = 500
 
 
 def one_line(text: object) -> str:
-    """Fold white space, and cut what is longer than a line should be."""
+    """Fold white space, and cut the text to 500 characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= _LINE_LENGTH else f"{line[: _LINE_LENGTH - 1]}…"

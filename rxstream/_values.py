@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RateLimitInfo", "TaskOutcome", "TaskSnapshot"]
 
-# The only place that knows which statuses are terminal.
+# No other module knows which statuses are final.
 _COMPLETED: Final = "completed"
 _FAILED: Final = frozenset({"failed", "error"})
 
@@ -20,7 +20,7 @@ _FAILED: Final = frozenset({"failed", "error"})
 class RateLimitInfo:
     """The rate limit of an endpoint as of one answer (`X-RateLimit-*`).
 
-    Limits are per endpoint and minute, with one counter for the whole application.
+    Stream counts requests per endpoint and minute, for the whole application together.
     """
 
     limit: int
@@ -30,49 +30,48 @@ class RateLimitInfo:
     reset: datetime
     """When the window ends, by the server's clock."""
     reset_after: timedelta
-    """How long that is from the moment of the answer, whatever the local clock says."""
+    """Time from the answer to the end of the window; it does not depend on the local clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSnapshot:
     """One answer of `GET /api/v2/tasks/{id}`: what a task looked like at one moment.
 
-    Frozen; `result`, `error` and `raw` are the decoded JSON and are shared, so treat them as
-    read-only.
+    `result`, `error` and `raw` are the decoded JSON. They are shared, so do not change them.
     """
 
     task_id: str
-    """The id as the server says it, or the id that was asked for where it says none."""
+    """The id in the answer; without one, the id that was asked for."""
     status: str = "unknown"
     """In lower case: `pending`, `waiting`, `running`, `completed`, `failed`, or a new one."""
     result: Any = None
-    """The payload, once completed; its shape depends on the operation."""
+    """The payload of a completed task; its shape depends on the operation."""
     error: Any = None
-    """What the server says of a failure, as sent; `StreamTaskException` has it by field."""
+    """The failure as the server sent it; `StreamTaskException` holds it field by field."""
     created_at: datetime | None = None
-    """When the task was made (UTC), or None where missing or unreadable."""
+    """When the task was created (UTC); None if missing or unreadable."""
     updated_at: datetime | None = None
-    """When the task last changed (UTC), or None where missing or unreadable."""
+    """When the task last changed (UTC); None if missing or unreadable."""
     duration: str | None = None
     """How long this answer took on the server, for example `"36.23ms"`."""
     rate_limit: RateLimitInfo | None = None
-    """The rate limit as of this answer, if it named one."""
+    """The rate limit that this answer gave, if any."""
     raw: Mapping[str, Any] | None = None
-    """The whole answer, fields that nobody has heard of included."""
+    """The whole answer, unknown fields included."""
 
     @property
     def is_completed(self) -> bool:
-        """The task ended well."""
+        """Whether the task completed."""
         return self.status == _COMPLETED
 
     @property
     def is_failed(self) -> bool:
-        """The task ended badly."""
+        """Whether the task failed."""
         return self.status in _FAILED
 
     @property
     def is_done(self) -> bool:
-        """The task ended, well or badly."""
+        """Whether the task ended: it completed or failed."""
         return self.is_completed or self.is_failed
 
 
@@ -81,31 +80,31 @@ class TaskOutcome:
     """How one wait ended, as a value."""
 
     task_id: str
-    """The id that was waited on."""
+    """The id of the task."""
     snapshot: TaskSnapshot | None = None
     """The last answer, or None if there was none."""
     error: Exception | None = None
     """What ended the wait, or None if the task completed."""
     polls: int = 0
-    """How many answers there were; at a deadline, how many requests."""
+    """How many answers came; after a deadline, how many requests were sent."""
     elapsed: float = 0.0
     """How long the wait took, in seconds."""
 
     @property
     def ok(self) -> bool:
-        """The task completed."""
+        """Whether the task completed."""
         return self.error is None
 
     @property
     def result(self) -> Any:
-        """The payload; None where there is none."""
+        """The payload, or None if there is none."""
         return None if self.snapshot is None else self.snapshot.result
 
     def unwrap(self) -> Any:
-        """Give the payload, or raise what ended the wait.
+        """Return the payload, or raise what ended the wait.
 
         Raises:
-            Exception: `error`, where there is one.
+            Exception: `error`, if there is one.
         """
         if self.error is not None:
             raise self.error

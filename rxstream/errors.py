@@ -11,9 +11,9 @@
     ├── TaskCancelledException          the wait was cancelled by a signal
     └── InvalidResponseException        a 2xx or 3xx answer that is not a task
 
-Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
-`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK.
-All of them pickle, and their text is one line.
+`StreamException`, `StreamApiException`, `StreamRateLimitException`, `StreamTransportException` and
+`StreamTaskException` have the names and fields of Stream's official Python SDK. Each exception can
+be pickled, and its text is one line.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ def _rebuild(
 
 
 class StreamException(Exception):
-    """The root of every error that Stream or the way to it can cause."""
+    """The base of all errors that come from Stream, or from the connection to it."""
 
     def __init__(self, message: object = "") -> None:
-        """Say what happened.
+        """Make an exception whose text is one line.
 
         Args:
-            message: What happened; white space is folded, so that it prints on one line.
+            message: What happened. White space is folded, so that it prints on one line.
         """
         super().__init__(one_line(message))
 
-    # The constructors take keywords, so Exception's own pickling by `cls(*args)` cannot serve.
+    # The constructors take keywords, so Exception's own pickling, `cls(*args)`, would fail.
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the class, the message and the fields."""
+        """Keep the class, the message and the fields when it is pickled."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -90,19 +90,19 @@ class StreamApiException(StreamException):
         rate_limit: RateLimitInfo | None = None,
         retry_after: timedelta | None = None,
     ) -> None:
-        """Keep what the answer said.
+        """Make an exception from the fields of an error answer.
 
         Args:
             status_code: The HTTP status.
-            code: Stream's own error code; 0 where the answer had none.
-            message: Stream's text; empty where the answer had none.
-            exception_fields: What was wrong with which field of the request.
-            unrecoverable: The server says that trying again is of no use.
-            more_info: An address with more about the error.
-            details: Further codes.
+            code: Stream's own error code; 0 if the answer had none.
+            message: Stream's text; empty if the answer had none.
+            exception_fields: For each bad field of the request, what was wrong with it.
+            unrecoverable: Whether the server says that a retry cannot succeed.
+            more_info: A URL with more about the error.
+            details: More error codes.
             raw_response_body: The body as text, cut to 4,000 characters.
-            rate_limit: The rate limit as of this answer, if it named one.
-            retry_after: How long the server asks to wait, if it did.
+            rate_limit: The rate limit that this answer gave, if any.
+            retry_after: How long the server asks you to wait, if it does.
         """
         self.status_code = status_code
         self.code = code
@@ -130,10 +130,10 @@ class StreamRateLimitException(StreamApiException):
 
 
 class StreamTransportException(StreamException):
-    """No usable answer came back; `__cause__` is the HTTP library's own exception."""
+    """No usable answer came. `__cause__` is the exception of the HTTP library."""
 
     def __init__(self, error_type: TransportErrorType, message: str = "") -> None:
-        """Say what kind of failure it was.
+        """Make an exception for one kind of failure.
 
         Args:
             error_type: `timeout`, `connection_reset`, `dns_failure`, `tls_handshake_failed` or
@@ -145,9 +145,9 @@ class StreamTransportException(StreamException):
 
 
 class TaskTimeoutException(StreamTransportException, TimeoutError):
-    """The wait's own deadline passed; the task may still be running on the server.
+    """The deadline of the wait passed. The task may still be running on the server.
 
-    `__cause__` is the last transient error, if no good answer came after it.
+    `__cause__` is the last transient error, unless a good answer came after it.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class TaskTimeoutException(StreamTransportException, TimeoutError):
         polls: int = 0,
         message: str = "",
     ) -> None:
-        """Keep what was known at the deadline.
+        """Make an exception from what was known at the deadline.
 
         Args:
-            task_id: The id that was waited on.
+            task_id: The id of the task.
             timeout: The deadline in seconds, counted from the start of the wait.
             last: The last answer, or None if there was none.
             polls: How many requests were sent.
@@ -182,8 +182,8 @@ class TaskTimeoutException(StreamTransportException, TimeoutError):
 class StreamTaskException(StreamException):
     """The task ended with status `failed` (or `error`).
 
-    The backend can write `failed` before its queue tries the task again, so a later poll of the
-    same id may still see it complete.
+    The server can report `failed` and then try the task again. So a later poll of the same id may
+    still see it complete.
     """
 
     def __init__(
@@ -196,14 +196,14 @@ class StreamTaskException(StreamException):
         version: str | None = None,
         snapshot: TaskSnapshot | None = None,
     ) -> None:
-        """Keep what the server said of the failure.
+        """Make an exception from what the server said about the failure.
 
         Args:
-            task_id: The id that was waited on.
-            error_type: The failure's type; `unknown` where the server gave none.
-            description: The failure's text; empty where the server gave none.
+            task_id: The id of the task.
+            error_type: The type of the failure; `unknown` if the server gave none.
+            description: The text of the failure; empty if the server gave none.
             stack_trace: The server's stack trace, if it sent one.
-            version: The version of the server's code, if it said.
+            version: The version of the server's code, if it sent one.
             snapshot: The answer that carried the failure.
         """
         self.task_id = task_id
@@ -218,13 +218,13 @@ class StreamTaskException(StreamException):
 
 
 class TaskCancelledException(StreamException):
-    """The wait was ended by a signal; the task itself goes on, Stream has no call to cancel it."""
+    """A signal ended the wait. The task itself goes on: Stream has no call to cancel it."""
 
     def __init__(self, *, task_id: str | None = None, last: TaskSnapshot | None = None) -> None:
-        """Keep what was known when the signal came.
+        """Make an exception from what was known when the signal came.
 
         Args:
-            task_id: The id that was waited on, where it is known.
+            task_id: The id of the task, if it is known.
             last: The last answer, or None if there was none.
         """
         self.task_id = task_id
@@ -236,16 +236,16 @@ class TaskCancelledException(StreamException):
 class InvalidResponseException(StreamException):
     """A 2xx or 3xx answer that is not what Stream's API sends: empty, HTML, cut JSON, a redirect.
 
-    It ends the wait: whatever answered is not Stream, and asking it again would only hide that.
+    It ends the wait. Something other than Stream answered, and a retry would only hide that.
     """
 
     def __init__(
         self, *, status_code: int | None, raw_response_body: str = "", message: str = ""
     ) -> None:
-        """Keep what came instead.
+        """Make an exception from the answer that came instead.
 
         Args:
-            status_code: The HTTP status; None where a foreign client does not tell.
+            status_code: The HTTP status; None if the client does not tell it.
             raw_response_body: The body as text, cut to 4,000 characters.
             message: What is wrong with it.
         """

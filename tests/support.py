@@ -1,4 +1,4 @@
-"""Runs one wait in virtual time, in each colour, and records what was emitted when."""
+"""Runs one wait in virtual time, sync and async, and records what was emitted when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TASK = "5a1f0c9e"
-COLOURS = ("sync", "async", "asyncio")
+KINDS = ("sync", "async", "asyncio")
 """The sync and the async client under a virtual-time scheduler, and the async one on a loop."""
 
 
@@ -91,9 +91,9 @@ class Recording:
 
 @dataclass(frozen=True)
 class Drive:
-    """Plays a script to a wait of one colour; virtual time starts at 0."""
+    """Plays a script to one kind of wait; virtual time starts at 0."""
 
-    colour: str
+    kind: str
 
     def __call__(
         self,
@@ -103,11 +103,11 @@ class Drive:
         dispose_at: float | None = None,
         **keywords: Any,
     ) -> Recording:
-        if self.colour == "asyncio":
+        if self.kind == "asyncio":
             return run_virtual(self._on_a_loop(script, until, dispose_at, keywords))
         time = VirtualTime()
-        kind = FakeClient if self.colour == "sync" else FakeAsyncClient
-        recording = Recording(kind(script, scheduler=time))
+        fake = FakeClient if self.kind == "sync" else FakeAsyncClient
+        recording = Recording(fake(script, scheduler=time))
         observable = task_observable(recording.client, TASK, scheduler=time, **keywords)
         subscription = recording.observe(observable, seconds_of(time))
         if dispose_at is not None:

@@ -1,4 +1,4 @@
-"""A client of either colour over a transport that records what it is sent."""
+"""A sync or an async client over a transport that records what it is sent."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rxstream import AsyncStreamClient, StreamClient
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CLIENT_COLOURS = ("sync", "async")
+CLIENT_KINDS = ("sync", "async")
 SECRET = "0123456789abcdef" * 4
 STARTED = {"task_id": "t1", "duration": "1ms"}
 
 
 class Wire:
-    """A client of one colour over a transport that records what it is sent."""
+    """A sync or an async client over a transport that records what it is sent."""
 
-    def __init__(self, colour: str, answer: Callable[[httpx.Request], httpx.Response]) -> None:
-        self.colour = colour
+    def __init__(self, kind: str, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.kind = kind
         self.requests: list[httpx.Request] = []
         self._answer = answer
 
@@ -32,7 +32,7 @@ class Wire:
 
     def call(self, operation: str, *args: Any, **keywords: Any) -> Any:
         transport = httpx.MockTransport(self._handle)
-        if self.colour == "sync":
+        if self.kind == "sync":
             with httpx.Client(transport=transport) as http:
                 client = StreamClient("key", SECRET, http_client=http)
                 return getattr(client, operation)(*args, **keywords)

@@ -41,7 +41,7 @@ class Caller(Protocol):
 def cancelled() -> StreamTransportException:
     """The error of a call that was cancelled; it is not transient."""
     error = StreamTransportException("unknown", "The request was cancelled")
-    # `is_transient` looks for it: whoever cancels a request does not want another one.
+    # `is_transient` looks for it: after a cancelled request there must not be another one.
     error.__cause__ = asyncio.CancelledError()
     return error
 
@@ -51,8 +51,7 @@ def read(answer: object, task_id: str, done: Done) -> None:
     if inspect.iscoroutine(answer):
         answer.close()
         msg = (
-            "get_task returned a coroutine but is not declared async, so nobody could tell that "
-            "it is; declare it with `async def`"
+            "get_task returned a coroutine, but is not declared async: declare it with `async def`"
         )
         done(None, TypeError(msg))
         return

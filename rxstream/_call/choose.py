@@ -1,10 +1,10 @@
-"""Which way a subscription calls its client; the difference between sync and async ends here."""
+"""Chooses how a subscription calls its client; only here do sync and async differ."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._time.clock import LoopClock, running_loop
+from .._time.clock import LoopClock, loop_or_raise
 from .._time.schedulers import VirtualClock
 from .on_loop import LoopCaller, PostingCaller
 from .on_thread import ThreadCaller, workers_of
@@ -30,11 +30,8 @@ def caller_of(client: Any, clock: Clock, *, is_async: bool) -> Caller:
     cancels = getattr(client, "cancel_safe", False) is True
     if isinstance(clock, LoopClock):
         return LoopCaller(client.get_task, clock.loop, cancels=cancels)
-    loop = running_loop()
-    if loop is None:
-        msg = (
-            "an async client needs an event loop, and this scheduler has none: "
-            "subscribe inside a coroutine, or pass scheduler=AsyncIOScheduler(loop)"
-        )
-        raise RuntimeError(msg)
-    return PostingCaller(client.get_task, loop, cancels=cancels)
+    msg = (
+        "an async client needs an event loop, and this scheduler has none: "
+        "subscribe inside a coroutine, or pass scheduler=AsyncIOScheduler(loop)"
+    )
+    return PostingCaller(client.get_task, loop_or_raise(msg), cancels=cancels)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoopCaller", "PostingCaller"]
 
-# Requests that nobody waits for and that must not be cancelled. A loop holds its tasks weakly.
+# Requests whose wait has ended, but which must not be cancelled. A loop holds its tasks weakly.
 _unawaited: set[asyncio.Task[Any]] = set()
 
 

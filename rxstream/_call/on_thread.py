@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .._shared.fork import on_fork
 from .._shared.per_client import PerClient
@@ -13,18 +14,18 @@ from .._wire.failures import translated
 from .call import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .call import Call, Done, GetTask
 
 __all__ = ["ThreadCaller", "Workers", "workers_of"]
+
+Job: TypeAlias = Callable[[], Any]
 
 # Without any job taken for so many seconds, all threads are blocked.
 _BLOCKED: Final = 0.1
 
 
 class Workers:
-    """Daemon threads that make blocking calls; they come when needed and go when idle.
+    """Daemon threads that make blocking calls; they start when needed and end when idle.
 
     Not `ThreadPoolExecutor`: its threads stay for good, and the interpreter waits for them at exit,
     so that one hanging request would hold up the end of a script. The maximum is a little above the
@@ -39,46 +40,46 @@ class Workers:
         on_fork(self._reset)
 
     def _reset(self) -> None:
-        # Guards numbers only: no call is made while it is held, and so nothing can re-enter it.
+        # Guards numbers and queues: no code of a user runs while it is held.
         self._lock = threading.Lock()
-        self._jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._waiting = 0
-        self._idle = 0
+        self._jobs: deque[Job] = deque()
+        self._idle: deque[_Worker] = deque()
         self._threads = 0
         self._taken = 0
         self._watched = False
 
-    def submit(self, job: Callable[[], object]) -> None:
+    def submit(self, job: Job) -> None:
         """Run a job on a thread of the pool, in order of submission.
 
         Raises:
             RuntimeError: There is no thread, and none can be started.
         """
+        worker, watches = None, False
         with self._lock:
-            self._waiting += 1
-            is_short = self._waiting > self._idle
-            starts = is_short and self._threads < self._maximum
-            if starts:
+            if self._idle:
+                worker = self._idle.pop()
+            elif self._threads < self._maximum:
                 self._threads += 1
-            watches = is_short and not starts and not self._watched
-            if watches:
-                self._watched = True
-        if starts:
-            self._start(1)
-        self._jobs.put(job)
+                worker = _Worker()
+            else:
+                self._jobs.append(job)
+                watches, self._watched = not self._watched, True
         if watches:
             self._watch()
+        elif worker is not None and not worker.give(job):
+            self._start(worker, job)
 
-    def _start(self, jobs: int) -> None:
-        """Start the thread that was counted, or undo the count."""
+    def _start(self, worker: _Worker, job: Job) -> None:
         try:
-            threading.Thread(target=self._run, name="rxstream-worker", daemon=True).start()
+            threading.Thread(
+                target=self._run, args=(worker,), name="rxstream-worker", daemon=True
+            ).start()
         except BaseException:
             with self._lock:
                 self._threads -= 1
                 is_alone = not self._threads
-                if is_alone:
-                    self._waiting -= jobs
+                if not is_alone:
+                    self._jobs.appendleft(job)
             if is_alone:
                 raise
 
@@ -90,43 +91,66 @@ class Workers:
             self._watched = False
 
     def _grow_if_blocked(self, taken: int) -> None:
+        job = None
         with self._lock:
-            self._watched = self._waiting > self._idle
-            grows = self._watched and self._taken == taken
-            if grows:
+            if self._jobs and self._taken == taken:
                 self._threads += 1
-            goes_on = self._watched
-        if grows:
-            self._start(0)
+                job = self._jobs.popleft()
+            self._watched = goes_on = bool(self._jobs)
+        if job is not None:
+            worker = _Worker()
+            worker.give(job)
+            self._start(worker, job)
         if goes_on:
             self._watch()
 
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
+    def _run(self, worker: _Worker) -> None:
+        worker.is_running = True
+        while (job := worker.take()) is not None or (job := self._next(worker)) is not None:
             guarded(job)
             del job
 
-    def _next(self) -> Callable[[], object] | None:
+    def _next(self, worker: _Worker) -> Job | None:
         with self._lock:
-            self._idle += 1
-        while True:
-            try:
-                job = self._jobs.get(timeout=self._linger)
-            except queue.Empty:
-                with self._lock:
-                    # A job that is counted is about to come.
-                    leaves = not self._waiting
-                    if leaves:
-                        self._idle -= 1
-                        self._threads -= 1
-                if leaves:
-                    return None
-            else:
-                with self._lock:
-                    self._idle -= 1
-                    self._waiting -= 1
-                    self._taken += 1
-                return job
+            if self._jobs:
+                self._taken += 1
+                return self._jobs.popleft()
+            self._idle.append(worker)
+        if not worker.wait(self._linger):
+            with self._lock:
+                is_over = worker in self._idle
+                if is_over:
+                    self._idle.remove(worker)
+                    self._threads -= 1
+            if is_over:
+                return None
+            worker.wait(-1)
+        return worker.take()
+
+
+class _Worker:
+    """A thread, and the job that it is to do next."""
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self._job: Job | None = None
+        self._signal = threading.Lock()
+        self._signal.acquire()
+
+    def give(self, job: Job) -> bool:
+        """Leave a job; false if the thread is still to be started."""
+        is_running, self._job = self.is_running, job
+        if is_running:
+            self._signal.release()
+        return is_running
+
+    def take(self) -> Job | None:
+        job, self._job = self._job, None
+        return job
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a job; -1: for as long as it takes."""
+        return self._signal.acquire(timeout=seconds)
 
 
 class ThreadCaller:

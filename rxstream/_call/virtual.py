@@ -1,4 +1,4 @@
-"""A call in virtual time, where nothing may block and no loop turns."""
+"""A call in virtual time, where nothing may block and no loop runs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ __all__ = ["VirtualCaller"]
 
 
 class VirtualCaller:
-    """`client.get_task(id)` called on the spot.
+    """Calls `client.get_task(id)` in place.
 
-    What the client returns may be awaitable all the same: what it yields are numbers, the seconds
-    of virtual time that it wants to pass (`math.inf`: it hangs). Both fakes of `rxstream.testing`
-    do so.
+    The client may return an awaitable that yields numbers: the virtual seconds that it wants to
+    wait (`math.inf`: it hangs). Both fakes of `rxstream.testing` do so.
     """
 
     __slots__ = ("_clock", "_get_task")

@@ -1,4 +1,4 @@
-"""How many polls at once, and how fast: the one place that every poll of a client passes."""
+"""How many polls at once, and how fast: every poll of a client passes its gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._checks import fraction, is_async, whole
 from .._shared.fork import on_fork
-from .._shared.guard import is_interrupted
+from .._shared.guard import interruption_of
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD
 from .alarm import Alarm
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Gate"]
 
-# Clocks round to the microsecond, and a pause below that would be asked for again for ever.
+# Clocks round to the microsecond; a shorter pause would be set again for ever.
 _TICK: Final = 1e-6
 _ASYNC_DEFAULT: Final = 100
 _SYNC_DEFAULT: Final = 32
-# How many polls go out before any answer has told of the rate limit.
+# How many polls go out before an answer has told the rate limit.
 _SLOW_START: Final = 8
 # How long nobody is admitted after a loop has cancelled a poll: until it is closed, if it ends.
 _HOLD: Final = 0.05
@@ -37,15 +37,16 @@ _LOOK_AGAIN: Final = 0.5
 class Gate:
     """Bounds the polls in flight and keeps them within the client's rate limit.
 
-    First come, first served, without a thread or a coroutine for each poll that waits. After a 429
-    nobody polls before the time that the server named. The budget of a rate-limit window lasts
-    until its end: a quarter of it may be spent ahead of time, then polls are spread over what is
-    left of the window, and a share of what is left is kept for your other calls. Before any answer
-    has told of a limit, few polls go out at once, one more for each answer.
+    Polls pass in the order in which they come; a poll that waits takes no thread and no coroutine.
+    After a 429 no poll goes out before the time that the server named.
 
-    Each client object has a gate of its own, which `Gate.of(client)` gives; pass one explicitly to
-    share it between clients of one application (Stream counts by application, not by connection) or
-    to change its width.
+    The requests of a rate-limit window last until its end. A quarter of them may be used early;
+    then polls are spread over the rest of the window. A share of the requests that are left is kept
+    for your other calls. Until an answer tells a limit, few polls go out at once, and each answer
+    allows one more.
+
+    `Gate.of(client)` returns the gate of a client object. Pass your own gate to change its width,
+    or to share it between clients of one application: Stream counts by application.
     """
 
     def __init__(self, max_in_flight: int = _ASYNC_DEFAULT, *, reserve: float = 0.1) -> None:
@@ -54,11 +55,11 @@ class Gate:
         Args:
             max_in_flight: How many polls may be in flight at once, 1 or more. Each poll of a sync
                 client takes a thread while it is in flight.
-            reserve: The share of the rate limit that is left for other calls of your application,
+            reserve: The share of the rate limit that is kept for other calls of your application,
                 from 0.0 to less than 1.0.
 
         Raises:
-            TypeError: `max_in_flight` is no whole number, or `reserve` is no number.
+            TypeError: `max_in_flight` is not a whole number, or `reserve` is not a number.
             ValueError: `max_in_flight` is less than 1, or `reserve` is out of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
@@ -70,6 +71,7 @@ class Gate:
         self._pace = Pace(self._reserve)
         self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.RLock()
+        self._is_interrupted = interruption_of(self._lock)
         self._places = Places()
         self._draining = False
         self._drain_again = False
@@ -78,10 +80,10 @@ class Gate:
 
     @classmethod
     def of(cls, client: object) -> Gate:
-        """The gate that all polls of a client object pass, made when it is first asked for.
+        """Return the gate that all polls of a client object pass; the first call makes it.
 
-        It is as wide as the client's `max_connections` says, else 100; for a sync client never
-        wider than 32, since each of its polls takes a thread.
+        Its width is the client's `max_connections`, or 100 without one. For a sync client it is at
+        most 32, because each of its polls takes a thread.
 
         Args:
             client: As for `task_observable`.
@@ -106,7 +108,7 @@ class Gate:
         )
 
     def statistics(self) -> GateStatistics:
-        """Look at what it is doing now, and at what it knows of the rate limit."""
+        """Return what the gate is doing now, and what it knows of the rate limit."""
         with self._lock:
             now, pace = self._clock.now(), self._pace
             return GateStatistics(
@@ -122,7 +124,7 @@ class Gate:
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.enter(waiter, clock))
             return
         places = self._places
@@ -147,7 +149,7 @@ class Gate:
 
     def withdraw(self, waiter: Waiter, clock: Clock) -> None:
         """Stop waiting for a poll; without effect on one that was admitted."""
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.withdraw(waiter, clock))
             return
         with self._lock:
@@ -172,10 +174,10 @@ class Gate:
             waiter: The wait.
             clock: Its clock.
             rate_limit: What its answer said of the rate limit.
-            refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
-                it named no time.
+            refused_for: None, or for a 429 how many seconds the server wants no polls; 0: it named
+                no time.
         """
-        if is_interrupted(self._lock):
+        if self._is_interrupted():
             clock.post(lambda: self.leave(waiter, clock, rate_limit, refused_for))
             return
         places = self._places
@@ -197,7 +199,7 @@ class Gate:
             self._pace.close(self._adopt(clock), _HOLD)
 
     def _widen(self, *, refused: bool) -> None:
-        """Let as many go as may, once it is known how fast; till then, one more for each answer."""
+        """Use the full width once the limit is known; before that, one more for each answer."""
         if self._pace.limit is not None:
             self._width = self._max_in_flight
         elif refused:
@@ -206,7 +208,7 @@ class Gate:
             self._width += 1
 
     def _adopt(self, clock: Clock) -> float:
-        """Carry what is known over to the time that the newest wait lives in, and tell it."""
+        """Move all moments to the clock of the newest wait, and return its time."""
         now = clock.now()
         if clock is not self._clock:
             if clock.timeline is not self._clock.timeline:
@@ -218,9 +220,6 @@ class Gate:
     def _drain(self) -> None:
         # Only one caller at a time admits, in a loop: a poll that is answered in place leaves
         # while its admission is still on the stack, and must not admit the next one from there.
-        if is_interrupted(self._lock):
-            self._clock.post(self._drain)
-            return
         with self._lock:
             self._drain_again = self._draining
             if self._draining:

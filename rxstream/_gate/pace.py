@@ -1,7 +1,7 @@
 """How fast: what a rate limit allows, as arithmetic over moments of one clock.
 
-The budget of a window is to last until the window ends. A part of what is left is kept for other
-calls of the same application at any moment, and what they did not use comes back towards the end::
+The requests of a window must last until it ends. At any moment a share of those that are left is
+kept for other calls of the application; towards the end, polls use what those calls did not::
 
     requests left
     limit ┤╲ quickly, as long as the budget is ahead of time
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Pace"]
 
-# So much of a window's budget may be spent ahead of time: a few waits need not be slowed down.
+# The share of a window that may be used early, so that a few waits are not slowed down.
 _AHEAD: Final = 0.25
-# Ahead of time it goes so many times as fast as evenly, and not in step.
+# Early polls go this many times as fast as evenly spread ones, and not all at once.
 _HASTE: Final = 4
-# Stream counts by the minute: a window that seems much longer is a clock that is wrong.
+# Stream counts by the minute: if a window seems much longer, a clock is wrong.
 _LONGEST: Final = 120.0
-# A spacing below that would only be work for the clock.
+# A shorter spacing would only cost timers.
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
 _TICK: Final = 1e-6
@@ -69,7 +69,7 @@ class Pace:
         """How many answers were a 429."""
 
     def queueing(self, now: float) -> None:
-        """Remember since when polls have had to wait."""
+        """Remember when polls began to wait."""
         self._queueing_since = now
 
     def pause(self, now: float, queued: int) -> float:
@@ -90,11 +90,11 @@ class Pace:
         self._credit -= 1
 
     def learn(self, now: float, said: RateLimitInfo, in_flight: int) -> None:
-        """Take in what an answer said.
+        """Take the rate limit from an answer.
 
         Args:
             now: The moment.
-            said: What it said.
+            said: The rate limit of the answer.
             in_flight: Polls that are under way, and may not be counted in it yet.
         """
         if said.limit <= 0:
@@ -115,8 +115,8 @@ class Pace:
 
         Args:
             now: The moment.
-            seconds: How long the server wants no more polls; 0: it named no time.
-            said: What it said of the limit.
+            seconds: How long the server wants no polls; 0: it named no time.
+            said: The rate limit of the answer.
         """
         self.refused += 1
         if seconds > 0:
@@ -125,7 +125,7 @@ class Pace:
             self.limit, self.remaining = said.limit, said.remaining
             self._window_id = said.reset
             self._window = max(self._window, min(said.reset_after.total_seconds(), _LONGEST))
-            # Whatever the window says, the pause that was named is the end of it.
+            # The named pause ends the window, whatever its headers say.
             self._ends_at = self._closed_until
             self._credit = 0
 
@@ -141,7 +141,7 @@ class Pace:
         self._ends_at += seconds
 
     def closed_for(self, now: float) -> float:
-        """Seconds until anybody may poll; 0.0 where the limit does not forbid it."""
+        """Seconds until a poll may go out; 0.0 if the limit allows one now."""
         end = self._closed_until
         if self.limit is not None and self._credit < 1:
             end = max(end, self._ends_at)
@@ -153,12 +153,12 @@ class Pace:
         return left if self.limit is not None and left > 0 and self._is_low(left) else 0.0
 
     def reset_after(self, now: float) -> float | None:
-        """Seconds until the window ends; None where no window is known."""
+        """Seconds until the window ends; None if no window is known."""
         left = self._ends_at - now
         return left if left > 0 else None
 
     def _is_low(self, left: float) -> bool:
-        """Whether the budget is spent further than `_AHEAD` of the time."""
+        """Whether more requests were used early than `_AHEAD` allows."""
         limit = self.limit or 0
         return self._credit * self._window < (1 - _AHEAD) * limit * left
 
@@ -170,7 +170,7 @@ class Pace:
             return 0.0 if till_end > _TICK else self._window / (limit * self._share)
         if self._credit < 1:
             return till_end
-        # A large batch that has only begun would find next to nothing ahead of time.
+        # Early requests are of no use to a large batch that has just begun.
         is_new = queued > _AHEAD * limit and now - self._queueing_since < self._window
         if not is_new and not self._is_low(left):
             hasty = self._window / (limit * self._share * _HASTE)

@@ -1,4 +1,4 @@
-"""What a gate tells of itself."""
+"""The statistics of a gate."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class GateStatistics:
     queued: int
     """Polls that wait for their turn."""
     closed_for: float
-    """Seconds until anybody may poll, after a 429 or with the window used up; 0.0 if it is open."""
+    """Seconds until a poll may go out, after a 429 or with no requests left; 0.0 if it is open."""
     paced_for: float
-    """Seconds until the window ends, while polls are spread over it; 0.0 while they are not."""
+    """Seconds until the window ends, while polls are spread over it; else 0.0."""
     limit: int | None
-    """Requests in a window, as the newest answer said; None before any has."""
+    """Requests in a window, by the newest answer; None until an answer tells it."""
     remaining: int | None
-    """Requests left in the window, as the newest answer said; None before any has."""
+    """Requests left in the window, by the newest answer; None until an answer tells it."""
     reset_after: float | None
-    """Seconds until the window ends; None where no window is known."""
+    """Seconds until the window ends; None if no window is known."""
     rate_limited: int
     """How many polls were answered with a 429."""

@@ -93,9 +93,9 @@ class Downstream(Generic[T]):
             self._queue = None
 
     def raise_its_own(self) -> None:
-        """Raise what the observer raised; reactivex reports it as the source's error.
+        """Raise what the observer raised, before it is passed on as the source's error.
 
-        It does so where the source emits while it is being subscribed to.
+        reactivex mistakes it for one if the source emits during `subscribe`.
         """
         if self._fault is not None:
             raise self._fault

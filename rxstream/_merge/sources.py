@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
-from .._time.clock import LoopClock, running_loop
+from .._time.clock import LoopClock, loop_or_raise
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +42,7 @@ class Items(Protocol[T_co]):
     """Where items come from, one at a time."""
 
     def start(self, sink: Sink[T_co]) -> None:
-        """Start what comes unasked; called once, after the first `ask`."""
+        """Subscribe to a source that emits by itself; called once, after the first `ask`."""
         ...
 
     def ask(self, sink: Sink[T_co]) -> None:
@@ -50,15 +50,15 @@ class Items(Protocol[T_co]):
         ...
 
     def dispose(self) -> None:
-        """Close the source; no item is wanted any more."""
+        """Close the source; no item is needed any more."""
         ...
 
 
 def check_items(source: object, name: str) -> None:
-    """Check that something can be asked for items.
+    """Check that a value is a source of items.
 
     Raises:
-        TypeError: It cannot, or it is a single string.
+        TypeError: It is not, or it is a single string.
     """
     if isinstance(source, str | bytes) or not isinstance(
         source, Observable | Iterable | AsyncIterable
@@ -74,18 +74,16 @@ def items_of(
     source: Observable[Any] | AsyncIterable[Any] | Iterable[Any],
     scheduler: abc.SchedulerBase | None,
 ) -> Items[Any]:
-    """Choose how a source is asked; each subscription asks for itself.
+    """Choose how to ask a source; each subscription asks for itself.
 
     Raises:
-        RuntimeError: It is an async iterable, and no loop runs in this thread.
+        RuntimeError: `source` is an async iterable, and no loop runs in this thread.
     """
     if isinstance(source, Observable):
         return Pushed(source, scheduler)
     if isinstance(source, AsyncIterable):
-        loop = running_loop()
-        if loop is None:
-            msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
-            raise RuntimeError(msg)
+        msg = "an async iterable needs a running event loop: subscribe inside a coroutine"
+        loop = loop_or_raise(msg)
         return _Awaited(aiter(source), loop)
     return _Pulled(iter(source))
 
@@ -147,7 +145,7 @@ class _Awaited(Generic[T]):
                 sink.end(error)
 
         if self._disposed:
-            # By the loop, while another thread asked.
+            # The loop disposed it while another thread asked.
             return
         self._task = self._clock.loop.create_task(self._next())
         self._task.add_done_callback(answered)
@@ -169,7 +167,7 @@ class _Awaited(Generic[T]):
 
 
 class Pushed(Generic[T]):
-    """An observable cannot be asked; what comes too early waits in a queue."""
+    """An observable, which cannot be asked: items that come too early wait in a queue."""
 
     def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
         self._observable = observable
@@ -181,7 +179,7 @@ class Pushed(Generic[T]):
         self._has_ended = False
 
     def start(self, sink: Sink[T]) -> None:
-        # Its error does not wait for room, and need not be asked for.
+        # Its error does not wait for room, or for a call of `ask`.
         self._subscription.disposable = self._observable.subscribe(
             self._next, sink.end, self._ended, scheduler=self._scheduler
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from types import MethodType
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import MethodType
 
 __all__ = ["on_fork"]
 

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
-__all__ = ["is_interrupted"]
+__all__ = ["interruption_of"]
 
 
-def is_interrupted(lock: threading.RLock) -> bool:
-    """Whether this thread holds a lock already.
+def interruption_of(lock: threading.RLock) -> Callable[[], bool]:
+    """Give what tells whether this thread holds a lock already.
 
     If it does, a signal handler or a finaliser has interrupted the code that the lock protects.
     What must not run in the middle of that code is posted instead.
     """
-    return cast("bool", cast("Any", lock)._is_owned())  # noqa: SLF001 -- what `Condition` asks its locks for
+    return cast("Callable[[], bool]", cast("Any", lock)._is_owned)  # noqa: SLF001 -- what `Condition` asks its locks for

@@ -1,4 +1,4 @@
-"""One value for each client object, made when it is first asked for, and gone with the object."""
+"""One value for each client object; the value is dropped with the object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PerClient(Generic[V]):
     """Keyed by identity, for objects that may define equality or be unhashable."""
 
     def __init__(self, otherwise: V) -> None:
-        """Start empty; `otherwise` is for objects that cannot be referred to weakly."""
+        """Use `otherwise` for objects that cannot be referred to weakly."""
         self._otherwise = otherwise
         self._known: dict[int, tuple[weakref.ref[object], V]] = {}
         self._reset_lock()
@@ -31,7 +31,7 @@ class PerClient(Generic[V]):
         self._lock = threading.RLock()
 
     def get(self, key: object, make: Callable[[], V]) -> V:
-        """The value of an object."""
+        """Return the value of an object; the first call makes it."""
         number = id(key)
         with self._lock:
             known = self._known.get(number)
@@ -48,6 +48,6 @@ class PerClient(Generic[V]):
     def _forget(self, number: int, ref: weakref.ref[object]) -> None:
         with self._lock:
             known = self._known.get(number)
-            # A new object may have come to live at the same address meanwhile.
+            # A new object may have the same address by now.
             if known is not None and known[0] is ref:
                 del self._known[number]

@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "LoopClock", "is_real", "monotonic", "running_loop", "utc_now"]
+__all__ = [
+    "Clock",
+    "LoopClock",
+    "is_real",
+    "loop_or_raise",
+    "monotonic",
+    "running_loop",
+    "utc_now",
+]
 
 monotonic: Final = time.monotonic
 
 
 def utc_now() -> datetime:
-    """The wall clock, for headers that name a date; never for waiting."""
+    """The time of the wall clock, for dates in headers; never for waiting."""
     return datetime.fromtimestamp(time.time(), UTC)
 
 
@@ -37,10 +45,22 @@ def is_real(clock: Clock) -> bool:
     return abs(clock.now() - monotonic()) < 1.0
 
 
+def loop_or_raise(message: str) -> asyncio.AbstractEventLoop:
+    """The loop that runs in this thread.
+
+    Raises:
+        RuntimeError: There is none; `message` says what needs one.
+    """
+    loop = running_loop()
+    if loop is None:
+        raise RuntimeError(message)
+    return loop
+
+
 class Clock(Protocol):
     """What the engine and the gate ask of time.
 
-    There are two ways to run code, because a scheduler may have a thread of its own: a window
+    There are two ways to run code, because a scheduler may have its own thread: a window
     toolkit takes timers from any thread, but wants its widgets touched on one. `run_engine` is for
     our own code and runs in place there; `run_consumer` goes to that thread. In every other clock
     the two are the same.
@@ -50,6 +70,9 @@ class Clock(Protocol):
     def timeline(self) -> object:
         """The same object for clocks whose `now` can be compared."""
         ...
+
+    cancels_surely: bool
+    """Whether a timer that was cancelled never fires; threads may take one at the same moment."""
 
     @property
     def is_closed(self) -> bool:
@@ -61,11 +84,11 @@ class Clock(Protocol):
         ...
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
-        """Call back after `delay` seconds; what is returned can be given to `cancel`."""
+        """Call back after `delay` seconds; returns a timer for `cancel`."""
         ...
 
     def cancel(self, timer: Any) -> None:
-        """Prevent a timer's call; without effect after it."""
+        """Prevent the call of a timer; without effect once it was called."""
         ...
 
     def post(self, callback: Callable[[], object]) -> bool:
@@ -82,12 +105,12 @@ class Clock(Protocol):
     def run_engine(self, callback: Callable[[], object]) -> bool:
         """Run where this clock's timers may be set and cancelled: in place, or posted there.
 
-        False: there is no such place any more (a closed loop), and nothing will be called.
+        False: that loop is closed, and nothing is called.
         """
         ...
 
     def run_consumer(self, callback: Callable[[], object]) -> bool:
-        """Run where this clock's timers fire, from whatever thread; false as for `run_engine`."""
+        """Run where this clock's timers fire, from any thread; false as for `run_engine`."""
         ...
 
 
@@ -95,6 +118,8 @@ class LoopClock:
     """The time of an asyncio loop. Every method may be called from any thread."""
 
     __slots__ = ("loop", "timeline")
+
+    cancels_surely: bool = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CrowdClock"]
 
-# Anything less is a turn of the loop: a line would serve who joins it before the loop has its turn.
+# A shorter delay means one turn of the loop; a line would serve newcomers within the same turn.
 _LEAST: Final = 1e-6
 
 
@@ -82,7 +82,7 @@ class _Lane:
         return place
 
     def left(self) -> None:
-        """Somebody has left the line; what is cancelled is forgotten, at a flat cost."""
+        """Count a cancelled timer, and drop such timers from the line at a flat cost."""
         self._gone += 1
         # A signal handler may dispose in the middle of `add`, which holds on to the line.
         if self._gone * 2 > len(self._line) and not self._adding:

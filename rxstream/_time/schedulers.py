@@ -14,7 +14,7 @@ from reactivex.scheduler import (
 )
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .clock import LoopClock, monotonic, running_loop
+from .clock import LoopClock, loop_or_raise, monotonic, running_loop
 from .timer_thread import TIMER_THREAD
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class VirtualClock:
     """The time of a virtual-time scheduler."""
 
     __slots__ = ("_scheduler",)
+
+    cancels_surely: bool = False
 
     def __init__(self, scheduler: VirtualTimeScheduler) -> None:
         self._scheduler = scheduler
@@ -67,11 +69,12 @@ class VirtualClock:
 
 
 class _SchedulerClock:
-    """A scheduler with a home of its own (an event loop's thread, a window toolkit)."""
+    """A scheduler with its own thread (of an event loop, of a window toolkit)."""
 
     __slots__ = ("_scheduler",)
 
     timeline: object = monotonic
+    cancels_surely: bool = False
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler
@@ -118,8 +121,8 @@ def _action(callback: Callable[[], object]) -> abc.ScheduledAction[Any]:
     return action
 
 
-# These hold a thread for each pending timer, or block the caller until it is due; they have no
-# home that emissions would have to come from, so our one timer thread can stand in for them.
+# These hold a thread for each pending timer, or block the caller until it is due. Emissions need
+# not come from a certain thread there, so our one timer thread can replace them.
 _HOMELESS: Final = (ImmediateScheduler, NewThreadScheduler, TimeoutScheduler, TrampolineScheduler)
 
 
@@ -137,7 +140,7 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         return VirtualClock(scheduler)
     if isinstance(scheduler, AsyncIOScheduler):
         # Its own timers cost three times those of the loop beneath, and its `now` is the wall
-        # clock; the loop has no public name there.
+        # clock. The loop has no public name: docs/decisions.md, "Private names of others".
         loop = getattr(scheduler, "_loop", None)
         if isinstance(loop, asyncio.AbstractEventLoop):
             return LoopClock(loop)
@@ -145,15 +148,12 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         return _SchedulerClock(scheduler)
     if not is_async:
         return TIMER_THREAD
-    loop = running_loop()
-    if loop is None:
-        msg = (
-            "an async client needs a running event loop: subscribe inside a coroutine "
-            "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
-            "or use the sync StreamClient"
-        )
-        raise RuntimeError(msg)
-    return LoopClock(loop)
+    msg = (
+        "an async client needs a running event loop: subscribe inside a coroutine "
+        "(for example under asyncio.run), pass scheduler=AsyncIOScheduler(loop), "
+        "or use the sync StreamClient"
+    )
+    return LoopClock(loop_or_raise(msg))
 
 
 def operator_clock(scheduler: abc.SchedulerBase | None) -> Clock:

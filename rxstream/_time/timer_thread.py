@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import queue
 import sys
 import threading
 from collections import deque
@@ -57,6 +56,7 @@ class TimerThread:
     """
 
     timeline: object = monotonic
+    cancels_surely: bool = False
 
     def __init__(self) -> None:
         self._reset()
@@ -67,7 +67,10 @@ class TimerThread:
         self._inbox: deque[_Timer] = deque()
         self._cancelled: deque[None] = deque()
         self._heap: list[_Timer] = []
-        self._alarm: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Held while nobody has called. A lock, because the `get` of a `queue.SimpleQueue` was seen
+        # to wait far beyond its time-out (CPython 3.11, several threads).
+        self._alarm = threading.Lock()
+        self._alarm.acquire()
         # When the thread looks into its inbox by itself; -inf: before it sleeps.
         self._awake_at = float("-inf")
         # Whoever takes the seat starts the thread; the thread puts it back.
@@ -118,8 +121,8 @@ class TimerThread:
     run_consumer = run_engine
 
     def _wake(self) -> None:
-        if self._alarm.empty():
-            self._alarm.put(None)
+        with suppress(RuntimeError):  # somebody has called already
+            self._alarm.release()
 
     def _ensure_thread(self) -> None:
         try:
@@ -169,8 +172,7 @@ class TimerThread:
         self._awake_at = due
         if self._inbox:
             return
-        with suppress(queue.Empty):
-            self._alarm.get(timeout=min(pause, threading.TIMEOUT_MAX))
+        self._alarm.acquire(timeout=min(pause, threading.TIMEOUT_MAX))
 
     def _tidy(self) -> None:
         """Take in what is new, and forget what was cancelled, at a flat cost for each."""
@@ -188,7 +190,7 @@ class TimerThread:
 
 
 def guarded(callback: Callable[[], object]) -> None:
-    """Call on a thread of ours; what a consumer raises is reported, and the thread goes on."""
+    """Call on one of our threads; report what a consumer raises, so that the thread goes on."""
     try:
         callback()
     except BaseException:  # noqa: BLE001 -- a shared thread must outlive any consumer

@@ -1,4 +1,4 @@
-"""The arguments that the wait for one task and the waits for many have in common."""
+"""The arguments that waits for one task and for many tasks share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from reactivex.disposable import CompositeDisposable
 from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
 from .._gate.gate import Gate
+from .._shared.guard import interruption_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_TO_WAIT_FOR", "WaitArguments", "Waits", "start_or_dispose"]
 
-NOTHING_TO_WAIT_FOR: Final = "; an operation that gives None has left nothing to wait for"
+NOTHING_TO_WAIT_FOR: Final = "; an operation that returned None left nothing to wait for"
 
 
 class WaitArguments:
@@ -63,6 +64,7 @@ class WaitArguments:
 
     def waits(self, clock: Clock) -> Waits:
         """The waits of a subscription."""
+        lock = threading.RLock()
         context = WaitContext(
             cadence=self._cadence,
             timeout=self._timeout,
@@ -70,7 +72,8 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
-            lock=threading.RLock(),
+            lock=lock,
+            is_interrupted=interruption_of(lock),
         )
         return Waits(context)
 
@@ -96,7 +99,7 @@ class Waits:
 
 
 def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) -> abc.DisposableBase:
-    """Start, and give what disposes all the parts; dispose them at once if `start` raises."""
+    """Start, and return what disposes all parts; if `start` raises, dispose them at once."""
     everything = CompositeDisposable(*parts)
     try:
         start()

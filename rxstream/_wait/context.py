@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from .._call.call import Caller
     from .._gate.gate import Gate
@@ -28,3 +29,5 @@ class WaitContext:
     gate: Gate
     lock: threading.RLock
     """Held for moments only, so that one serves all."""
+    is_interrupted: Callable[[], bool]
+    """Whether this thread holds the lock already."""

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reactivex import abc
 from typing_extensions import override
 
-from .._shared.guard import is_interrupted
 from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
@@ -103,7 +102,7 @@ class Wait(abc.DisposableBase):
     def poll_now(self) -> None:
         """Poll at once instead of after the cadence's pause; a back-off is waited out."""
         context = self._context
-        if is_interrupted(context.lock):
+        if context.is_interrupted():
             context.clock.post(self.poll_now)
             return
         with context.lock:
@@ -111,40 +110,38 @@ class Wait(abc.DisposableBase):
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
             is_pausing = self._state is _State.PAUSING and self._trouble is None
-        if is_pausing:
-            self._poll_from(_State.PAUSING)
+            timer = self._timer
+        if is_pausing and self._poll_from(_State.PAUSING) and timer is not None:
+            context.clock.cancel(timer)
 
     def _pause_over(self) -> None:
-        # A timer that was overtaken may fire all the same, in the pause after its own.
-        if self._context.clock.now() >= self._next_at - _EARLY:
+        clock = self._context.clock
+        # A thread may fire a timer that was overtaken all the same, in the pause after its own.
+        if clock.cancels_surely or clock.now() >= self._next_at - _EARLY:
             self._poll_from(_State.PAUSING)
 
-    def _poll_from(self, before: _State) -> None:
+    def _poll_from(self, before: _State) -> bool:
         context = self._context
         poll = Poll(self, context)
         with context.lock:
             if self._state is not before:
-                return
+                return False
             self._state = _State.POLLING
             self._poll = poll
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            context.clock.cancel(timer)
-        poll.start()
-
-    def sent(self) -> None:
-        """Count a request."""
-        self._polls += 1
+            self._timer = None
+        context.gate.enter(poll, context.clock)
+        return True
 
     def receive(
         self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
         """Take an answer."""
         with self._context.lock:
-            if self._state is not _State.POLLING:
+            if self._poll is not poll or self._state is not _State.POLLING:
                 return
             self._state = _State.EMITTING
             self._poll = None
+            self._polls += 1
         round_trip = self._context.clock.now() - poll.sent_at
         if snapshot is not None:
             self._last = snapshot
@@ -182,7 +179,8 @@ class Wait(abc.DisposableBase):
         return delay, error
 
     def _pause(self, delay: float, error: BaseException | None) -> None:
-        now = self._context.clock.now()
+        clock = self._context.clock
+        now = 0.0 if clock.cancels_surely else clock.now()
         with self._context.lock:
             if self._state is not _State.EMITTING:
                 return
@@ -223,8 +221,10 @@ class Wait(abc.DisposableBase):
 
     def _expire(self) -> None:
         timeout = cast("float", self._context.timeout)
+        poll = self._poll
+        polls = self._polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
-            task_id=self.task_id, timeout=timeout, last=self._last, polls=self._polls
+            task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
         )
         error.__cause__ = self._trouble
         self._end(error, expiring=True)
@@ -233,7 +233,7 @@ class Wait(abc.DisposableBase):
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
         context = self._context
-        if is_interrupted(context.lock):
+        if context.is_interrupted():
             context.clock.post(self.dispose)
         elif self._stop():
             # A signal handler may have disposed while the loop sleeps.

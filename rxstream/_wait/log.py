@@ -11,7 +11,7 @@ LOGGER: Final = logging.getLogger("rxstream")
 
 
 def log_retry(task_id: str, polls: int, delay: float, error: BaseException) -> None:
-    """Say that a poll failed and when the next one is."""
+    """Log that a poll failed, and when the next one is."""
     LOGGER.warning(
         "task %s: poll %d failed, next one in %.3g s: %s",
         task_id,
@@ -23,6 +23,6 @@ def log_retry(task_id: str, polls: int, delay: float, error: BaseException) -> N
 
 
 def log_wake_failed(task_id: str | None, error: Exception) -> None:
-    """Say that nothing wakes a wait any more, or (None) all waits of a batch."""
+    """Log that `wake` has failed, for one wait or (None) for all waits of a batch."""
     who = "all tasks" if task_id is None else f"task {task_id}"
     LOGGER.warning("%s: wake failed, polling goes on: %s", who, error, extra={"task_id": task_id})

@@ -58,24 +58,24 @@ def tasks_observable(
         wait on c         ─p──r──C|
         tasks_observable  ────b──c──a|
 
-    A task that fails, times out or cannot be polled is an outcome, never an error of the whole; so
-    is an id that is None, empty or no string. An id that comes again while it is being waited on is
-    not polled twice: it is answered with the same outcome, once for each time it came. An error of
-    `task_ids` itself ends the stream at once.
+    A task that fails, times out or cannot be polled gives an outcome, and never ends the others. So
+    does an id that is None, empty or not a string. If an id comes again while its wait runs, it is
+    not polled twice: you get the same outcome once for each time it came. An error of `task_ids`
+    itself ends the stream at once.
 
-    For an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
+    To end with an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
 
     Args:
         client: As for `task_observable`.
-        task_ids: An iterable, an async iterable or an Observable of ids. The first two are asked
-            for the next id only when there is room for it, so they may be endless; what an
-            Observable emits too early waits in a queue.
+        task_ids: An iterable, an async iterable or an Observable of ids. The first two give an
+            id only when there is room for it, so they may be endless. Ids that an Observable emits
+            too early wait in a queue.
         max_concurrent: How many waits at once, 1 or more; None: as many as there are ids.
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
         retry: As for `task_observable`, for each task.
         gate: As for `task_observable`; all the waits pass it.
-        wake: As for `task_observable`; an event that names a task wakes that one.
+        wake: As for `task_observable`; an event that names a task wakes only that one.
         scheduler: As for `task_observable`.
 
     Raises:
@@ -108,7 +108,7 @@ def tasks_observable(
 
 
 class _Batch(abc.DisposableBase):
-    """Waits on each id once at a time, and answers everybody who asked for it meanwhile."""
+    """Runs one wait for each id, and gives its outcome once for each time the id came."""
 
     __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits")
 
@@ -124,7 +124,7 @@ class _Batch(abc.DisposableBase):
         self._lock = threading.Lock()
         self._running: dict[str, Wait] = {}
         self._also: dict[str, list[int]] = {}
-        # Once: each use of a method's name makes an object, and each wait would keep one.
+        # Bound once: each access makes a new object, and each wait would keep one.
         self._give = self._ended
 
     def start(self) -> None:

@@ -59,18 +59,18 @@ def task_observable(
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
             429, 5xx); it starts afresh after each good answer. None: the first error ends the wait.
-        gate: Bounds the polls in flight and paces them; None: the client object's own.
-        wake: Each item polls now instead of at the next tick (not during a back-off); a mapping or
-            object with a `task_id`, as Stream's webhook events have, only where it is this one. The
-            poll stays the authority: a forged or lost event can do no harm, nor can the end of
-            `wake`, or an error of it, which is a warning in the log.
-        scheduler: Where time comes from. None: the scheduler given to `subscribe`, else the running
+        gate: Limits and paces the polls in flight; None: `Gate.of(client)`.
+        wake: Each item makes the wait poll now, except during a back-off. An item with a `task_id`
+            (a mapping or an object, as Stream's webhook events) does so only for that task. A
+            forged or lost event does no harm, because only polls decide. The end of `wake` does
+            none either, nor an error of it, which is a warning in the log.
+        scheduler: The source of time. None: the scheduler given to `subscribe`, else the running
             loop for an async client, else one shared timer thread.
 
     Returns:
         The observable. It errors with `StreamTaskException` (status `failed` or `error`),
         `TaskTimeoutException` (the deadline), `StreamApiException` or `StreamTransportException` (a
-        poll failed for good), or `InvalidResponseException` (the answer was no task).
+        poll failed for good), or `InvalidResponseException` (the answer was not a task).
 
     Raises:
         TypeError: An argument is of the wrong type, or `client` has no `get_task`.

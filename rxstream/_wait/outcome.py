@@ -30,10 +30,10 @@ class OutcomeObserver(abc.ObserverBase[TaskSnapshot]):
         give: Callable[[TaskOutcome, int], object],
         number: int = 0,
     ) -> None:
-        """Start to count time.
+        """Start to measure the time of the wait.
 
         Args:
-            task_id: The id that the outcome is to carry.
+            task_id: The id for the outcome.
             clock: The clock of the wait.
             give: Takes the outcome, and `number`.
             number: Which of many waits it is.

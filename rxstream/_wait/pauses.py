@@ -1,4 +1,4 @@
-"""How long until the next poll of one wait: two schedules, each with a budget of its own."""
+"""How long until the next poll of one wait: two schedules, counted separately."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pauses"]
 
-# What the last poll before a deadline gets to be answered, besides twice the last round trip.
+# The time for the last poll before a deadline, besides twice the last round trip.
 _LAST_POLL: Final = 0.05
 
 
@@ -45,8 +45,8 @@ class Pauses:
             round_trip: Seconds that the call took.
 
         Raises:
-            TypeError: A schedule gave something that is no number.
-            ValueError: A schedule gave something that is no delay, or the cadence gave nothing.
+            TypeError: A schedule gave something that is not a number.
+            ValueError: A schedule gave a bad delay, or the cadence gave none.
         """
         if error is not None:
             return self._after_error(error, left, round_trip)
@@ -62,7 +62,7 @@ class Pauses:
         # A schedule that has run out keeps its last delay.
         self._delay = next(self._delays, self._delay)
         if self._delay is None:
-            msg = "poll_interval gave no delay at all"
+            msg = "poll_interval gave no delay"
             raise ValueError(msg)
         return seconds(self._delay, "a delay of poll_interval")
 
@@ -80,7 +80,7 @@ class Pauses:
         return named_delay(error) or self._cut_short(planned, left, round_trip)
 
     def _cut_short(self, delay: float, left: float, round_trip: float) -> float:
-        """Make room for one last poll before the deadline, and for none after that."""
+        """Shorten a pause so that one last poll fits before the deadline."""
         latest = max(left - _LAST_POLL - 2 * round_trip, left / 2)
         if delay <= latest:
             return delay

@@ -34,10 +34,6 @@ class Poller(Protocol):
         """What it polls."""
         ...
 
-    def sent(self) -> None:
-        """A request is about to go out."""
-        ...
-
     def receive(
         self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
@@ -67,10 +63,6 @@ class Poll:
         """Whether its request has gone out."""
         return self._state is not _State.QUEUED
 
-    def start(self) -> None:
-        """Ask the gate for a turn."""
-        self._context.gate.enter(self, self._context.clock)
-
     def cancel(self) -> None:
         """Give up the turn, or end the request. Its answer is delivered to nobody."""
         context = self._context
@@ -97,7 +89,6 @@ class Poll:
         if not is_wanted:
             context.gate.leave(self, context.clock)
             return
-        self._owner.sent()
         self.sent_at = context.clock.now()
         try:
             call = context.caller.start(self._owner.task_id, self._answered)
@@ -124,7 +115,7 @@ class Poll:
         """The call ended, on whatever thread; the gate hears of it even if nobody else does."""
         context = self._context
         try:
-            if is_cancelled(error) and self._state is not _State.OVER:
+            if error is not None and is_cancelled(error) and self._state is not _State.OVER:
                 context.gate.hold(context.clock)
             context.gate.leave(self, context.clock, *rate_limit_of(snapshot, error))
         finally:
@@ -141,7 +132,5 @@ class Poll:
             self._owner.fail(fault)
 
     def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
-        with self._context.lock:
-            before, self._state = self._state, _State.OVER
-        if before is _State.CALLING:
-            self._owner.receive(self, snapshot, error)
+        self._state = _State.OVER
+        self._owner.receive(self, snapshot, error)

@@ -1,4 +1,4 @@
-"""How far many waits are, and how long the rest of them will take."""
+"""The progress of many waits, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "Tally"]
 
-# Stream counts by the minute, and says only when the present one ends.
+# Stream counts by the minute, and tells only when the current minute ends.
 _WINDOW: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far many waits are, at one moment."""
+    """The progress of many waits at one moment."""
 
     done: int
-    """How many have ended, one way or another."""
+    """How many have ended, in whatever way."""
     completed: int
     """How many of them completed."""
     failed: int
@@ -37,13 +37,13 @@ class Progress:
     total: int | None
     """How many there will be, or None if unknown; never less than `done`."""
     elapsed: float
-    """How long it has been since subscribing, in seconds."""
+    """Seconds since subscribing."""
     eta: float | None
-    """In how many seconds all will have ended, or None while nobody can say."""
+    """Seconds until all will have ended, or None while it is unknown."""
 
 
 class Tally:
-    """Counts outcomes. Whoever counts does so from one thread at a time; anybody may look."""
+    """Counts outcomes. One thread at a time may add to it; any thread may read it."""
 
     __slots__ = (
         "_clock",
@@ -67,15 +67,15 @@ class Tally:
         self._waited = 0
 
     def add(self, outcome: object) -> None:
-        """Count one more.
+        """Count one outcome.
 
         Raises:
-            TypeError: It is no outcome.
+            TypeError: It is not an outcome.
         """
         if not isinstance(outcome, TaskOutcome):
             msg = (
                 f"progress counts TaskOutcome items, not {type(outcome).__name__}: "
-                "it belongs behind tasks_observable or settle, before anything that maps"
+                "use it directly after tasks_observable or settle, before other operators"
             )
             raise TypeError(msg)
         if outcome.error is None:
@@ -89,10 +89,10 @@ class Tally:
             self._waited += 1
 
     def progress(self, statistics: GateStatistics | None = None) -> Progress:
-        """How far they are now.
+        """Return the progress now.
 
         Args:
-            statistics: Those of the gate, where they have been asked for already.
+            statistics: The gate's, if you have them already.
         """
         completed, failed, timed_out = self._completed, self._failed, self._timed_out
         done = completed + failed + timed_out
@@ -107,7 +107,7 @@ class Tally:
         return Progress(done, completed, failed, timed_out, total, elapsed, eta)
 
     def at_least(self, left: int, statistics: GateStatistics | None = None) -> float:
-        """How many seconds the rate limit makes of it if each wait that is left polls once more."""
+        """Seconds that the rate limit needs for one more poll of each wait that is left."""
         if statistics is None and self._gate is not None:
             statistics = self._gate.statistics()
         return 0.0 if statistics is None else _at_least(left, statistics)

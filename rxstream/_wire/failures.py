@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .._checks import to_mapping
+from .._checks import is_whole, to_mapping
 from ..errors import (
     InvalidResponseException,
     StreamApiException,
@@ -45,7 +45,7 @@ _TRANSPORT_TYPES: Final = frozenset(
 )
 # Stream's SDKs, and what getstream reads its answers with.
 _SDKS: Final = frozenset({"dataclasses_json", "getstream", "stream_chat"})
-# The HTTP libraries beneath the clients that are met in the wild.
+# The HTTP libraries that clients use.
 _HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
 
 
@@ -56,7 +56,7 @@ def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a poll that ended so is worth another try."""
+    """Whether a poll that failed like this may succeed when it is tried again."""
     if isinstance(error, StreamApiException):
         status = error.status_code
         return (status in _TRANSIENT_STATUSES or status >= 500) and not error.unrecoverable  # noqa: PLR2004 -- 5xx
@@ -73,7 +73,7 @@ def named_delay(error: BaseException) -> float:
         if error.retry_after is not None:
             return error.retry_after.total_seconds()
         window = error.rate_limit
-        # A 429 while requests are left comes from another limit, of which this window says nothing.
+        # A 429 while requests are left comes from another limit, not from this window.
         if isinstance(error, StreamRateLimitException) and window and window.remaining <= 0:
             return window.reset_after.total_seconds()
     return 0.0
@@ -98,15 +98,15 @@ def rate_limit_of(
 
 
 def add_gave_up_note(error: BaseException, after: str) -> None:
-    """Say on an error that it is the last of several, and after what."""
+    """Note on an error that rxstream gave up, and after what."""
     error.add_note(f"rxstream gave up after {after}")
 
 
 def translated(error: BaseException) -> BaseException:
-    """Give a foreign client's exception our type, with the original as its cause.
+    """Turn a foreign client's exception into one of ours, with the original as its cause.
 
-    What is neither an HTTP error nor a failure on the way is a fault of the client's own, and is
-    passed on as it is.
+    An exception that is neither an HTTP error nor a transport failure is a bug of the client, and
+    is passed on as it is.
     """
     if isinstance(error, StreamException) or not isinstance(error, Exception):
         return error
@@ -133,7 +133,7 @@ def translated(error: BaseException) -> BaseException:
 
 
 def transport_error(error: BaseException) -> StreamTransportException:
-    """Name the kind of a failure on the way, by what lies beneath it."""
+    """Turn a failure of the transport into our exception; its kind comes from the causes."""
     kind: TransportErrorType = "unknown"
     for cause in _chain(error):
         name = type(cause).__name__
@@ -150,7 +150,7 @@ def transport_error(error: BaseException) -> StreamTransportException:
             )
             or name in {"ReadError", "WriteError", "CloseError"}
         ):
-            # Keep looking: beneath a refused connection may lie the name that was not found.
+            # Keep looking: the cause of a refused connection may be a name that was not found.
             kind = "connection_reset"
             continue
         else:
@@ -160,7 +160,7 @@ def transport_error(error: BaseException) -> StreamTransportException:
 
 
 def _status(error: Exception) -> int | None:
-    """The HTTP status that an exception tells of.
+    """The HTTP status that an exception holds.
 
     Stream's SDKs have it on the exception; httpx's and requests' `raise_for_status` have it on the
     response there, and aiohttp's calls it `status`.
@@ -171,7 +171,7 @@ def _status(error: Exception) -> int | None:
         getattr(response, "status_code", None),
         getattr(error, "status", None) if _library(error) in _HTTP_LIBRARIES else None,
     ):
-        if isinstance(status, int) and not isinstance(status, bool):
+        if is_whole(status):
             return status
     return None
 
@@ -214,7 +214,7 @@ def _library(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`."""
+    """An exception and its causes; some libraries keep a cause in `args` or `reason`."""
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:

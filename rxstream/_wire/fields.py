@@ -1,11 +1,11 @@
-"""The JSON object of a task, field by field: tolerant of what the wire may bring."""
+"""Reads the JSON object of a task field by field; bad fields do no harm."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from .._checks import to_mapping
+from .._checks import is_number, to_mapping
 from .._values import TaskSnapshot
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def snapshot_of(
     Args:
         data: The decoded object.
         task_id: The id that was asked for.
-        rate_limit: The rate limit as of this answer.
+        rate_limit: The rate limit that this answer gave.
     """
     said_id, status, duration = data.get("task_id"), data.get("status"), data.get("duration")
     if said_id is None and status is None:
@@ -47,7 +47,7 @@ def snapshot_of(
 
 
 def as_mapping(data: object) -> Mapping[str, Any]:
-    """Read an answer that another client has already turned into an object with attributes."""
+    """Read the answer of another client, a mapping or an object with attributes."""
     mapping = to_mapping(data)
     if mapping is not None:
         return mapping
@@ -59,13 +59,13 @@ def as_mapping(data: object) -> Mapping[str, Any]:
 
 
 def task_id_of(event: object) -> object:
-    """The id of the task that an event is about; None: it names none, and may be about any."""
+    """The task id that an event names; None: it names none, and may concern any task."""
     fields = to_mapping(event)
     return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
 
 
 def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:
-    """Read the reason of a failed task from wherever the server put it: the exception's fields."""
+    """Read why a task failed, from `error` or `result`: the fields of the exception."""
     said: dict[str, Any] = {}
     for place in (snapshot.result, snapshot.error):  # the later one wins
         found = to_mapping(place)
@@ -96,7 +96,7 @@ def _timestamp(value: object) -> datetime | None:
             value = int(text)
         if isinstance(value, datetime):
             return _utc(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if is_number(value):
             return _EPOCH + timedelta(microseconds=int(value) // 1000)
     except (ValueError, OverflowError):
         pass

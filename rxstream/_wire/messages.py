@@ -1,6 +1,6 @@
 """What goes over the wire and how an answer is read, without I/O.
 
-The source of the facts is the behaviour of Stream's own SDKs; no live backend was at hand.
+It follows the behaviour of Stream's own SDKs; it was not checked against a live backend.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.parse import quote
 
-from .._checks import to_mapping
+from .._checks import is_whole, to_mapping
 from .._time.clock import utc_now
 from .._values import RateLimitInfo, TaskSnapshot
 from ..errors import InvalidResponseException, StreamApiException, StreamRateLimitException
@@ -66,7 +66,7 @@ def segment(value: str) -> str:
 
 
 def task_request(task_id: str) -> Request:
-    """`GET /api/v2/tasks/{id}`."""
+    """Make the request of a poll: `GET /api/v2/tasks/{id}`."""
     return Request("GET", f"/api/v2/tasks/{segment(task_id)}")
 
 
@@ -111,7 +111,7 @@ def read_started(status_code: int, headers: Headers, body: bytes) -> str | None:
 
 
 def read_answer(answer: object, task_id: str) -> TaskSnapshot:
-    """Read what some client's `get_task` returned.
+    """Read the answer that a client's `get_task` returned.
 
     Args:
         answer: A `TaskSnapshot`, a mapping, or an object with `.data` (a mapping or attributes).
@@ -125,7 +125,7 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
     mapping = to_mapping(answer)
     data: object = getattr(answer, "data", None) if mapping is None else mapping
     if data is not None:
-        # Official clients offer headers() on their answers; anything else goes without.
+        # Answers of official clients have headers(); others have no rate limit.
         headers = to_mapping(_called(answer, "headers")) or {}
         lowered = {str(name).lower(): str(value) for name, value in headers.items()}
         snapshot = snapshot_of(
@@ -141,7 +141,7 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
 
 
 def api_exception(status_code: int, headers: Headers, body: bytes | str) -> StreamApiException:
-    """Read an HTTP error, whatever of Stream's error envelope is there."""
+    """Read an HTTP error, and the fields of Stream's error envelope that are there."""
     text = body if isinstance(body, str) else _text(body)
     try:
         parsed: Any = json.loads(text)
@@ -152,7 +152,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
     return kind(
         status_code=status_code,
-        code=code if isinstance(code, int) and not isinstance(code, bool) else 0,
+        code=code if is_whole(code) else 0,
         message=message if isinstance(message, str) else "",
         exception_fields=to_mapping(fields),
         unrecoverable=unrecoverable is True,
@@ -218,7 +218,7 @@ def _retry_after(headers: Headers) -> timedelta | None:
 
 
 def _answered_at(headers: Headers) -> datetime:
-    # The server's own clock where it tells: ours may be wrong by more than a rate-limit window.
+    # The server's clock if it tells: ours may be wrong by more than a rate-limit window.
     try:
         return _http_date(headers.get("date", ""))
     except (ValueError, OverflowError):

@@ -1,8 +1,8 @@
 """Delays as data: a schedule is a callable that returns a fresh iterator of seconds.
 
-A schedule serves in two places. As `poll_interval` it is the cadence between good answers; as
-`retry` it is the back-off between failed ones, and its end is the end of patience. Any callable
-that returns an iterator of seconds is accepted in place of the schedules of this module.
+You can use a schedule in two places. As `poll_interval` it gives the pauses after good answers. As
+`retry` it gives the pauses after failed polls, and when it ends, the wait fails. Instead of a
+schedule of this module you can pass any callable that returns an iterator of seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from .._checks import seconds
+from .._checks import is_number, seconds
 from ._schedule import Delays, Duration, Row, Schedule
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def constant(delay: Duration) -> Schedule:
-    """The same delay for ever.
+    """Return a schedule with the same delay for ever.
 
     Args:
         delay: Seconds, or a timedelta.
@@ -35,9 +35,9 @@ def constant(delay: Duration) -> Schedule:
 
 
 def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None = None) -> Schedule:
-    """Each delay is `factor` times the one before.
+    """Return a schedule where each delay is `factor` times the one before.
 
-    A factor of 1.1 to 1.25 suits a cadence (`poll_interval`), 2 suits errors (`retry`).
+    A factor of 1.1 to 1.25 suits `poll_interval`; 2 suits `retry`.
 
     Args:
         first: The first delay: seconds, or a timedelta.
@@ -46,13 +46,13 @@ def exponential(first: Duration, factor: float = 2.0, maximum: Duration | None =
 
     Raises:
         ValueError: `factor` is below 1, or not finite.
-        TypeError: `factor` is no number.
+        TypeError: `factor` is not a number.
     """
     return Row("exponential", seconds(first, "first"), _growth(factor, "factor"), _bound(maximum))
 
 
 def fibonacci(first: Duration, maximum: Duration | None = None) -> Schedule:
-    """Each delay is the sum of the two before: 1, 1, 2, 3, 5 … times `first`.
+    """Return a schedule of Fibonacci numbers: 1, 1, 2, 3, 5 … times `first`.
 
     Args:
         first: The first delay: seconds, or a timedelta.
@@ -66,7 +66,7 @@ def _bound(maximum: Duration | None) -> float | None:
 
 
 def _growth(value: object, name: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not is_number(value):
         msg = f"{name} must be a number, not {type(value).__name__}"
         raise TypeError(msg)
     if not 1 <= value <= sys.float_info.max:
@@ -76,4 +76,4 @@ def _growth(value: object, name: str) -> float:
 
 
 DEFAULT_RETRY: Final = exponential(0.5, maximum=30.0).jittered("full").limited(10)
-"""How failed polls are retried unless told otherwise: up to ten times, 0.5 s and doubling."""
+"""The default for `retry`: up to ten retries, the first after 0.5 s, then doubling, with jitter."""

@@ -1,4 +1,4 @@
-"""What a schedule is, and the schedules that there are."""
+"""The interface of a schedule, and its implementations."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class Delays(Protocol):
     """Anything that gives a fresh iterator of delays in seconds each time it is called."""
 
     def __call__(self) -> Iterator[float]:
-        """Start from the first delay."""
+        """Return an iterator that starts at the first delay."""
         ...
 
 
 class Schedule(ABC):
-    """A row of delays in seconds: immutable, comparable, started afresh by each call.
+    """A series of delays in seconds: immutable and comparable; each call starts it again.
 
-    Made by `constant`, `exponential` and `fibonacci`, and refined by the methods below, each of
-    which returns a new schedule.
+    `constant`, `exponential` and `fibonacci` make one. The methods below change it, and each
+    returns a new schedule.
     """
 
     __slots__ = ()
 
     @abstractmethod
     def __call__(self) -> Iterator[float]:
-        """Start from the first delay."""
+        """Return an iterator that starts at the first delay."""
 
     @property
     @abstractmethod
     def ceiling(self) -> float:
-        """No delay is longer than this, in seconds."""
+        """The upper bound of all delays, in seconds."""
 
     def jittered(self, how: Jitter = "full", seed: int | None = None) -> Schedule:
         """Spread the delays at random, so that many waits do not retry in step.
@@ -56,11 +56,11 @@ class Schedule(ABC):
         Args:
             how: `full`: between 0 and the delay. `equal`: between half the delay and the delay.
                 `decorrelated`: between the first delay and three times the one before, up to the
-                schedule's maximum; it grows by itself, so put it on `constant(first).capped(…)`.
+                schedule's maximum. It grows by itself, so use it on `constant(first).capped(…)`.
             seed: Makes the delays the same on each call; None draws new ones.
 
         Raises:
-            ValueError: `how` is none of the three.
+            ValueError: `how` is not one of the three.
         """
         if how not in ("full", "equal", "decorrelated"):
             msg = f'how must be "full", "equal" or "decorrelated", not {how!r}'
@@ -68,7 +68,7 @@ class Schedule(ABC):
         return _Jittered(self, how, seed)
 
     def capped(self, maximum: Duration) -> Schedule:
-        """Let no delay be longer than `maximum`.
+        """Cut every delay to `maximum`.
 
         Args:
             maximum: Seconds, or a timedelta.
@@ -78,14 +78,14 @@ class Schedule(ABC):
     def limited(self, attempts: int) -> Schedule:
         """End after `attempts` delays.
 
-        As `retry`, that many further attempts are made; as `poll_interval`, the last delay stays.
+        As `retry`, it allows that many retries. As `poll_interval`, the last delay is repeated.
 
         Args:
             attempts: How many delays, 1 or more.
 
         Raises:
             ValueError: `attempts` is less than 1.
-            TypeError: `attempts` is no whole number.
+            TypeError: `attempts` is not a whole number.
         """
         return _Limited(self, whole(attempts, "attempts"))
 
@@ -95,7 +95,7 @@ def _shown(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-# A year. Growth without a bound would otherwise reach infinity, which is no delay.
+# A year. Without a bound the growth would reach infinity, which is not a delay.
 _LONGEST: Final = 31_536_000.0
 
 
@@ -142,7 +142,7 @@ class _Jittered(Schedule):
 
     @override
     def __call__(self) -> Iterator[float]:
-        # The shared generator unless a seed is asked for: one of its own is 2.5 kB a subscription.
+        # Without a seed, use the shared generator: another one takes 2.5 kB for each subscription.
         uniform = random.uniform if self.seed is None else random.Random(self.seed).uniform  # noqa: S311 -- spreads load, guards no secret
         if self.how == "decorrelated":
             return self._decorrelated(uniform, self.ceiling)

@@ -1,6 +1,6 @@
 """The connections of `transport="aiohttp"`: one session of aiohttp behind httpx-aiohttp.
 
-Imported only where it is asked for, because it needs the extra `rxstream[aiohttp]`.
+Imported only on request, because it needs the extra `rxstream[aiohttp]`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _address: Final[ContextVar[str]] = ContextVar("_address")
 
 
 class AiohttpConnections(AsyncConnections):
-    """Those of one aiohttp session."""
+    """The connections of one aiohttp session."""
 
     def __init__(self, base: httpx.URL, maximum: int) -> None:
         super().__init__(base, maximum)
@@ -51,7 +51,7 @@ class AiohttpConnections(AsyncConnections):
 
     def _opened(self) -> AiohttpTransport:
         tls = httpx.create_ssl_context()
-        # Never sends anything: it reads the environment, and knows which proxy an address needs.
+        # Sends nothing: it reads the environment, and chooses the proxy for the address.
         chooser = HttpxAiohttpClient(verify=tls)
         transport: AiohttpTransport = transport_of(chooser, self._base)
         proxy = transport.proxy
@@ -62,20 +62,20 @@ class AiohttpConnections(AsyncConnections):
             )
             raise RuntimeError(msg)
         if proxy is not None and proxy.raw_auth is not None:
-            # As a header, because aiohttp has deprecated the argument that httpx-aiohttp uses. It
-            # goes to the proxy where there is a tunnel, and with each request where there is none.
+            # As a header, because aiohttp has deprecated the argument that httpx-aiohttp uses. With
+            # a tunnel it goes to the proxy; without one it goes with each request.
             said = f"Basic {b64encode(b':'.join(proxy.raw_auth)).decode()}"
             transport.proxy = httpx.Proxy(proxy.url, headers={_PROXY_AUTHORIZATION: said})
             if self._base.scheme == "http":
                 self._proxy_authorization = said
         transport.client = aiohttp.ClientSession(
-            # No limit: `_places` is one, and whoever waits there can be cancelled without harm.
+            # No limit: `_places` is one, and a task that waits there can be cancelled safely.
             connector=aiohttp.TCPConnector(
                 ssl=tls,
                 limit=0,
                 keepalive_timeout=LIMITS.keepalive_expiry,
-                # The system's own, as httpx has it. Where aiodns is installed aiohttp would take
-                # that, which knows other names and keeps a thread for good.
+                # The system's resolver, as in httpx. If aiodns is installed, aiohttp would use it:
+                # it resolves other names, and keeps a thread for ever.
                 resolver=aiohttp.ThreadedResolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -97,17 +97,17 @@ async def _sent(transport: AiohttpTransport, request: httpx.Request) -> httpx.Re
                 await response.aclose()
             raise
     except (aiohttp.ClientError, httpx.TransportError) as error:
-        # httpx-aiohttp takes a lost connection for a time-out; aiohttp's own error is right.
+        # httpx-aiohttp reports a lost connection as a time-out; aiohttp's own error is right.
         cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
         failure = _failure(cause)
     else:
         return response
-    # Out here, so that it does not hold on to what it was made of.
+    # Outside of `except`, so that the failure does not keep the error as its context.
     raise failure
 
 
 def _failure(cause: Exception) -> Exception:
-    # These hold the headers of the request, and with them the token.
+    # These errors hold the headers of the request, and so the token.
     if isinstance(cause, aiohttp.ClientHttpProxyError):
         return httpx.ProxyError(f"{cause.status} {cause.message}")
     if isinstance(cause, aiohttp.ClientResponseError):
@@ -120,16 +120,16 @@ def _failure(cause: Exception) -> Exception:
 
 
 async def _as_it_is(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Send a request to the address that it names, and once."""
+    """Send a request once, and to exactly the address that it names."""
     address = _address.get()
     if str(request.url) != address:
-        # aiohttp decodes what need not be encoded, and an id of dots would leave its path segment.
+        # aiohttp decodes what it can, and then an id of dots would leave its path segment.
         request.url = URL(address, encoded=True)
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        # aiohttp would send it again on its own, a PUT that starts a task included.
+        # aiohttp would send the request again by itself, even a PUT that starts a task.
         said = str(error)
         raise httpx.ReadError(said) from error

@@ -35,9 +35,9 @@ _Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
 
 class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
-    """A thin async client of Stream's API: the operations that start tasks, and the tasks.
+    """A thin async client of Stream's API: it starts tasks and polls them.
 
-    For asyncio, and one event loop. Use it as an async context manager, or call `aclose()`.
+    It works on one asyncio event loop. Use it as an async context manager, or call `aclose()`.
     """
 
     def __init__(
@@ -53,24 +53,23 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
     ) -> None:
-        """Make a client; nothing is sent.
+        """Make a client, without sending anything.
 
         Args:
             api_key: The application's key; None: `STREAM_API_KEY`.
             api_secret: The application's secret, which signs the token; None: `STREAM_API_SECRET`.
-            token: A server token of your own instead of the secret.
-            base_url: Where the API is; None: `STREAM_BASE_URL`, else Stream's own address.
+            token: Your own server token instead of the secret.
+            base_url: The address of the API; None: `STREAM_BASE_URL`, else Stream's own address.
             timeout: How long connecting, writing and each read of a request may take: seconds or a
-                timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait is another.)
+                timedelta. None: `STREAM_TIMEOUT`, else 30 s. It is not the deadline of a wait.
             max_connections: How many requests at once, 1 or more.
-            transport: What carries the requests: `httpx`, or `aiohttp`, which takes less CPU and
-                needs the extra `rxstream[aiohttp]`. Proxies and certificates come from the
-                environment in both.
-            http_client: An httpx client of your own instead, used as it is and not closed. A poll
-                on it that nobody waits for any more is left to finish, because cancelling it could
+            transport: The HTTP library: `httpx`, or `aiohttp`, which takes less CPU and needs the
+                extra `rxstream[aiohttp]`. Both take proxies and certificates from the environment.
+            http_client: Your own httpx client instead. It is used as it is, and not closed. When a
+                wait on it ends, its poll in flight runs to its end, because cancelling it could
                 damage the connection pool.
-            allow_http: Accept an `http://` address other than a loopback one; the token then
-                travels in the clear.
+            allow_http: Accept an `http://` address that is not a loopback address. It sends the
+                token unencrypted.
 
         Raises:
             ValueError: Key or secret is missing, an argument is out of range, or two exclude each
@@ -109,7 +108,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
-            InvalidResponseException: What answered was no task.
+            InvalidResponseException: The answer was not a task.
         """
         return read_task(*await self._send(task_request(text(task_id, "task_id"))), task_id)
 
@@ -130,12 +129,12 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         )
 
     async def aclose(self) -> None:
-        """Close the connections; requests in flight on them end with an error. Idempotent."""
+        """Close the connections; requests in flight end with an error. You may call it twice."""
         self._is_open = False
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client; leaving the block closes it."""
         return self
 
     async def __aexit__(
@@ -144,7 +143,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close the connections, as `aclose` does."""
         await self.aclose()
 
     @override

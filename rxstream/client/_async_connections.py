@@ -18,7 +18,7 @@ __all__ = ["AsyncConnections", "HttpxConnections"]
 
 
 class AsyncConnections(ABC):
-    """Up to `maximum` connections, handed out to tasks of one event loop."""
+    """Up to `maximum` connections for the tasks of one event loop."""
 
     def __init__(self, base: httpx.URL, maximum: int) -> None:
         self._base = base
@@ -31,8 +31,8 @@ class AsyncConnections(ABC):
         async with self._places:
             if self._closed:
                 raise RuntimeError(CLOSED)
-            # Not for a deadline: it is how closing the client ends what is in flight, be it still
-            # connecting, which closing a pool does not.
+            # Without a deadline: closing the client uses it to end requests in flight. Closing a
+            # pool would not end those that are still connecting.
             scope = asyncio.timeout(None)
             try:
                 async with scope:
@@ -61,7 +61,7 @@ class AsyncConnections(ABC):
 
 
 class HttpxConnections(AsyncConnections):
-    """Each an httpx client with a pool of a single connection, as in `Connections`."""
+    """Each connection is an httpx client with a pool of one, as in `Connections`."""
 
     def __init__(self, base: httpx.URL, maximum: int) -> None:
         super().__init__(base, maximum)
@@ -126,7 +126,7 @@ class _Connection:
 
     async def aclose(self) -> None:
         self._closed = True
-        # A connection whose TLS handshake was cancelled is known to nobody but us.
+        # The pool does not know a connection whose TLS handshake was cancelled.
         if self._stream is not None:
             await self._stream.aclose()
         await self._client.aclose()

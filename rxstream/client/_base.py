@@ -18,7 +18,7 @@ __all__ = ["BaseClient"]
 
 
 class BaseClient:
-    """Settings, requests and their headers, and the warning of a client that was never closed."""
+    """The settings and requests of a client, and a warning if you never close it."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class BaseClient:
 
     @property
     def base_url(self) -> str:
-        """Where the API is."""
+        """The address of the API."""
         return self._settings.base_url
 
     @property
@@ -64,11 +64,11 @@ class BaseClient:
         return self._max_connections
 
     def __repr__(self) -> str:
-        """Show where it sends, and no secret."""
+        """Show the key and the address, and no secret."""
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
 
     def __del__(self) -> None:
-        """Warn of connections that were left open."""
+        """Warn if connections were left open."""
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 

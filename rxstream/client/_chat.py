@@ -20,10 +20,10 @@ _MOST_EXPORTED = 25
 
 
 class ChatOperations(Starter[Started_co]):
-    """Each starts a task and gives its id, or None where Stream says there is nothing to wait for.
+    """Each method starts a task and returns its id, or None if there is nothing to wait for.
 
-    Each raises `ValueError` or `TypeError` before anything is sent if an argument is bad, then
-    `StreamApiException` or `StreamTransportException` if the request fails.
+    A bad argument raises `ValueError` or `TypeError` before anything is sent. A request that fails
+    raises `StreamApiException` or `StreamTransportException`.
     """
 
     def delete_channels(
@@ -109,7 +109,7 @@ class ChatOperations(Starter[Started_co]):
             data: The fields to change (`updateData`).
             custom_set: Custom fields to merge (`updateData`); not together with `data["custom"]`.
             custom_unset: Custom fields to delete (`updateData`).
-            hide_history_before: Hides older messages (`addMembersHideHistory` only).
+            hide_history_before: Hide messages older than this (`addMembersHideHistory` only).
         """
         fields = body(
             operation=text(operation, "operation"),
@@ -138,11 +138,11 @@ class ChatOperations(Starter[Started_co]):
 
         Args:
             user_ids: The users, at most 100.
-            user: What becomes of the users: `soft` keeps their data, `pruning` empties it, `hard`
+            user: What to do with the users: `soft` keeps their data, `pruning` empties it, `hard`
                 deletes it (and needs `hard` for messages and conversations).
-            messages: What becomes of their messages; None keeps them.
-            conversations: What becomes of their two-member channels; None keeps them.
-            calls: What becomes of their two-member calls; None keeps them.
+            messages: What to do with their messages; None keeps them.
+            conversations: What to do with their two-member channels; None keeps them.
+            calls: What to do with their two-member calls; None keeps them.
             files: Delete the files that they uploaded.
             new_channel_owner_id: Who owns their channels afterwards.
             new_call_owner_id: Who owns their calls afterwards.
@@ -208,7 +208,7 @@ class ChatOperations(Starter[Started_co]):
         return self._start(Request("POST", "/api/v2/users/reactivate", body=fields))
 
     def export_users(self, user_ids: Iterable[str]) -> Started_co:
-        """Export all that Stream knows of users. The result is `{"url": "<signed link>"}`.
+        """Export all data of users. The result is `{"url": "<signed link>"}`.
 
         Args:
             user_ids: The users, at most 25.

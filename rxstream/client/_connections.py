@@ -1,8 +1,8 @@
-"""Connections of one's own, each an httpx client with a pool of a single connection.
+"""Connections without httpx's shared pool: each is an httpx client with a pool of one.
 
-httpx's stock pool does work in proportion to its connections for every request, and a request that
-is cancelled while its connection is being set up can leave a dead place in it for good. A pool of
-one has no such work to do, and is thrown away whole when its request is cancelled.
+The stock pool looks at all its connections for every request. A request that is cancelled while it
+connects can block a place in that pool for ever. A pool of one has neither problem: when its
+request is cancelled, the whole pool is thrown away.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIMITS: Final = httpx.Limits(
 
 
 class Connections:
-    """Up to `maximum` connections, handed out to threads."""
+    """Up to `maximum` connections for any number of threads."""
 
     def __init__(self, base: httpx.URL, maximum: int) -> None:
         self._base = base
@@ -40,7 +40,7 @@ class Connections:
         self._closed = False
 
     def send(self, request: httpx.Request) -> httpx.Response:
-        """Send a request on a connection of its own."""
+        """Send a request on a connection that nothing else uses meanwhile."""
         with self._places:
             connection = self._take()
             try:
@@ -111,20 +111,19 @@ class _Connection:
         self._client.close()
 
     def _shut_down(self) -> None:
-        """Wake a thread that waits for the answer; closing the socket alone would not."""
+        """Wake a thread that waits for the answer; closing the socket would not wake it."""
         if self._stream is not None:
             with suppress(OSError):
                 self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def transport_of(client: Any, url: httpx.URL) -> Any:
-    """Give the transport that an httpx client sends with to an address, a proxy's perhaps.
+    """Return the transport that an httpx client uses for an address, perhaps through a proxy.
 
     A whole client does more for each request than a poll needs: cookies, redirects, a line in the
-    log. Which proxy the environment names is httpx's business all the same, and its choice has no
-    public name.
+    log. Which proxy the environment names is httpx's business all the same.
     """
-    return client._transport_for_url(url)  # noqa: SLF001 -- as above
+    return client._transport_for_url(url)  # noqa: SLF001 -- docs/decisions.md, "Private names of others"
 
 
 CLOSED: Final = "this client is closed"

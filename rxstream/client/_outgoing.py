@@ -1,10 +1,10 @@
-"""Requests as httpx takes them; what is the same for each poll is made once."""
+"""Requests as httpx takes them; the parts that all polls share are made once."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
 from typing_extensions import override
@@ -20,7 +20,7 @@ _NO_BODY: Final = httpx.ByteStream(b"")
 
 
 class Outgoing:
-    """Makes the requests of one client; no `repr` shows what it holds."""
+    """Makes the requests of one client; its `repr` shows no secret."""
 
     def __init__(self, settings: Settings) -> None:
         self.base: Final = httpx.URL(f"{settings.base_url}/")
@@ -33,7 +33,7 @@ class Outgoing:
         self._headers += [(k.encode(), v.encode()) for k, v in settings.headers.items()]
 
     def arguments(self, request: Request) -> dict[str, Any]:
-        """Give a request as the arguments of httpx's own methods."""
+        """Return a request as the arguments of httpx's own methods."""
         headers = {**self._settings.headers, _REQUEST_ID: str(uuid.uuid4())}
         content = None
         if request.body is not None:
@@ -48,7 +48,7 @@ class Outgoing:
         }
 
     def request(self, request: Request) -> httpx.Request:
-        """Give a request for a transport, past the merging that an httpx client would do."""
+        """Return a request for a transport, without the merging that an httpx client does."""
         extensions = {"timeout": self._timeouts}
         if request.method != "GET" or request.body is not None or request.query:
             return httpx.Request(**self.arguments(request), extensions=extensions)
@@ -60,29 +60,29 @@ class Outgoing:
             stream=_NO_BODY,
             extensions=extensions,
         )
-        poll.headers.encoding = "ascii"  # or it is looked for in each of them
+        poll.headers.encoding = "ascii"  # or httpx searches each header for it
         poll.read()  # so that it counts as empty, not as a stream of unknown length
         target = f"{request.path}?{self._query}"
-        poll.url = _Address(self.base, self._prefix + target, self._path + target.encode())
+        address = _Address(self.base, self._prefix + target, self._path + target.encode())
+        poll.url = cast("Any", address)
         return poll
 
 
-class _Address(httpx.URL):
-    """An address put together of parts that are encoded already, for transports only.
+class _Address:
+    """An address put together of parts that are encoded already.
 
-    Parsing it would cost as much as all the rest of a request. A transport reads the origin, and
-    either `raw_path` or the whole as text.
+    Parsing it would cost as much as all the rest of a request. It has what a transport reads of a
+    `httpx.URL`, and nothing else: whoever reads more gets an error, not a wrong answer.
     """
 
-    def __init__(self, origin: httpx.URL, whole: str, raw_path: bytes) -> None:
-        super().__init__(origin)
-        self._whole = whole
-        self._raw_path = raw_path
+    __slots__ = ("_whole", "port", "raw_host", "raw_path", "raw_scheme")
 
-    @property
-    @override
-    def raw_path(self) -> bytes:
-        return self._raw_path
+    def __init__(self, origin: httpx.URL, whole: str, raw_path: bytes) -> None:
+        self.raw_scheme: Final = origin.raw_scheme
+        self.raw_host: Final = origin.raw_host
+        self.port: Final = origin.port
+        self.raw_path: Final = raw_path
+        self._whole = whole
 
     @override
     def __str__(self) -> str:

@@ -15,10 +15,10 @@ __all__ = ["ProductOperations"]
 
 
 class ProductOperations(Starter[Started_co]):
-    """Each starts a task and gives its id, or None where Stream says there is nothing to wait for.
+    """Each method starts a task and returns its id, or None if there is nothing to wait for.
 
-    Each raises `ValueError` or `TypeError` before anything is sent if an argument is bad, then
-    `StreamApiException` or `StreamTransportException` if the request fails.
+    A bad argument raises `ValueError` or `TypeError` before anything is sent. A request that fails
+    raises `StreamApiException` or `StreamTransportException`.
     """
 
     def import_block_list(
@@ -44,7 +44,7 @@ class ProductOperations(Starter[Started_co]):
         """Moderate many images.
 
         Args:
-            csv_file: The address of a CSV file with the addresses of the images.
+            csv_file: The URL of a CSV file with the URLs of the images.
         """
         fields = body(csv_file=text(csv_file, "csv_file"))
         return self._start(Request("POST", "/api/v2/moderation/bulk_image_moderation", body=fields))

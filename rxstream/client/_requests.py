@@ -1,4 +1,4 @@
-"""Checks and encoding shared by all operations, before anything is sent."""
+"""The checks and the encoding that all operations share."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Started_co = TypeVar("Started_co", covariant=True)
 
 
 class Starter(ABC, Generic[Started_co]):
-    """Can start tasks: `Started_co` is a task id or None, or an awaitable of these."""
+    """Starts tasks; `Started_co` is a task id or None, or an awaitable of these."""
 
     @abstractmethod
     def _start(self, request: Request) -> Started_co:
-        """Send a request that starts a task."""
+        """Send a request that starts a task, and return its id."""
 
 
 def listed(values: Any, name: str, maximum: int | None = None) -> list[Any]:
@@ -29,10 +29,10 @@ def listed(values: Any, name: str, maximum: int | None = None) -> list[Any]:
     Args:
         values: The ids.
         name: The argument's name, for the error.
-        maximum: The most that Stream takes in one request, if it is documented.
+        maximum: How many Stream takes in one request; None: not documented.
 
     Raises:
-        TypeError: It is a single string, or no list at all, or an entry is of the wrong type.
+        TypeError: It is a string, or not a list at all, or an entry has the wrong type.
         ValueError: It is empty, longer than `maximum`, or holds an empty string.
     """
     kind = type(cast("object", values))
@@ -56,12 +56,12 @@ def listed(values: Any, name: str, maximum: int | None = None) -> list[Any]:
 
 
 def path(template: str, **values: str) -> str:
-    """Fill a path, each value percent-encoded as one segment of its own."""
+    """Fill in a path; each value is percent-encoded as one segment."""
     return template.format(**{name: segment(text(value, name)) for name, value in values.items()})
 
 
 def body(**fields: Any) -> dict[str, Any]:
-    """Make the JSON object of a request: fields that are None are left out, times are ISO 8601."""
+    """Make the JSON object of a request, without fields that are None; times are ISO 8601."""
     return {key: _encoded(value) for key, value in fields.items() if value is not None}
 
 
@@ -69,7 +69,7 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     fields = to_mapping(value)
-    if fields is not None:  # of the caller's own making: None says something in it
+    if fields is not None:  # a mapping of the caller's: a None in it has a meaning
         return {key: _encoded(item) for key, item in fields.items()}
     if isinstance(value, list | tuple):
         return [_encoded(item) for item in cast("list[Any]", value)]

@@ -1,4 +1,4 @@
-"""Who the client is and where it sends: keys, token, address, time-out."""
+"""The settings of a client: key, token, address, time-out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TIMEOUT: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What every request of a client has in common; its `repr` holds no secret."""
+    """The settings that all requests of a client share; `repr` shows no secret."""
 
     api_key: str
     base_url: str
@@ -47,11 +47,11 @@ class Settings:
         }
 
     def query(self, more: Mapping[str, str]) -> str:
-        """The query of a request."""
+        """The query of a request, with the key and `more`."""
         return urlencode({"api_key": self.api_key, **more})
 
     def redacted(self, body: bytes) -> bytes:
-        """Blot out our own secrets, should an answer repeat them."""
+        """Replace our secrets in an answer that repeats them."""
         for secret in self.secrets:
             body = body.replace(secret, b"***")
         return body
@@ -69,7 +69,7 @@ def settings_of(
     """Complete the arguments of a client from the environment, and check them.
 
     Raises:
-        ValueError: One is missing or bad.
+        ValueError: An argument is missing or bad.
     """
     for name, value in (
         ("api_key", api_key),
@@ -87,14 +87,14 @@ def settings_of(
         raise ValueError(msg)
     secret = "" if token else api_secret or _environment("STREAM_API_SECRET")
     if secret:
-        # No `iat`: a clock that runs ahead would be answered "token used before issue at".
+        # No `iat`: if our clock runs ahead, Stream answers "token used before issue at".
         token = jwt.encode({"server": True}, secret, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType] -- PyJWT without cryptography
     if not token:
         msg = "api_secret is missing: pass api_secret=… (or token=…), or set STREAM_API_SECRET"
         raise ValueError(msg)
     if not token.isascii() or not token.isprintable() or " " in token:
-        # The HTTP library would refuse it too, but with the token in the text of its error.
-        msg = "token holds characters that no header can carry, such as a line break or a space"
+        # The HTTP library refuses it too, but shows the token in the text of its error.
+        msg = "token holds characters that a header cannot hold, such as a line break or a space"
         raise ValueError(msg)
     address = base_url or _environment("STREAM_BASE_URL") or _BASE_URL
     return Settings(

@@ -30,9 +30,9 @@ _MAX_CONNECTIONS: Final = 32
 
 
 class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["str | None"]):
-    """A thin sync client of Stream's API: the operations that start tasks, and the tasks.
+    """A thin sync client of Stream's API: it starts tasks and polls them.
 
-    Safe to share between threads. Use it as a context manager, or call `close()`.
+    You can share it between threads. Use it as a context manager, or call `close()`.
     """
 
     def __init__(
@@ -47,20 +47,20 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         http_client: httpx.Client | None = None,
         allow_http: bool = False,
     ) -> None:
-        """Make a client; nothing is sent.
+        """Make a client, without sending anything.
 
         Args:
             api_key: The application's key; None: `STREAM_API_KEY`.
             api_secret: The application's secret, which signs the token; None: `STREAM_API_SECRET`.
-            token: A server token of your own instead of the secret.
-            base_url: Where the API is; None: `STREAM_BASE_URL`, else Stream's own address.
+            token: Your own server token instead of the secret.
+            base_url: The address of the API; None: `STREAM_BASE_URL`, else Stream's own address.
             timeout: How long connecting, writing and each read of a request may take: seconds or a
-                timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait is another.)
-            max_connections: How many requests at once, 1 or more. Each poll takes a thread while it
-                is in flight, so no more than 32 of them are, whatever is said here.
-            http_client: An httpx client of your own, used as it is and not closed.
-            allow_http: Accept an `http://` address other than a loopback one; the token then
-                travels in the clear.
+                timedelta. None: `STREAM_TIMEOUT`, else 30 s. It is not the deadline of a wait.
+            max_connections: How many requests at once, 1 or more. At most 32 polls are in
+                flight at once even so, because each takes a thread.
+            http_client: Your own httpx client. It is used as it is, and not closed.
+            allow_http: Accept an `http://` address that is not a loopback address. It sends the
+                token unencrypted.
 
         Raises:
             ValueError: Key or secret is missing, or an argument is out of range.
@@ -88,7 +88,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
-            InvalidResponseException: What answered was no task.
+            InvalidResponseException: The answer was not a task.
         """
         return read_task(*self._send(task_request(text(task_id, "task_id"))), task_id)
 
@@ -109,12 +109,12 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         )
 
     def close(self) -> None:
-        """Close the connections; requests in flight on them end with an error. Idempotent."""
+        """Close the connections; requests in flight end with an error. You may call it twice."""
         self._is_open = False
         self._connections.close()
 
     def __enter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client; leaving the block closes it."""
         return self
 
     def __exit__(
@@ -123,7 +123,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close it."""
+        """Close the connections, as `close` does."""
         self.close()
 
     @override

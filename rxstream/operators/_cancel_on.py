@@ -1,4 +1,4 @@
-"""`cancel_on`: an end from outside."""
+"""`cancel_on`: end a wait by a signal."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
         signal             ────────s
         cancel_on(signal)  ─p──r───×
 
-    The source is disposed first, then the error is sent: silence would be taken for success. The
-    task itself goes on, Stream has no call to cancel it. A signal that has fired before anybody
-    subscribes ends the wait before the first request. An Observable that completes without an item
-    has not fired; one that errors ends the wait with its error.
+    It disposes the source first and then sends the error: an end without one would look like
+    success. The task itself goes on: Stream has no call to cancel it. If the signal fired before
+    you subscribe, no request is sent. An Observable that completes without an item has not fired.
+    One that errors ends the wait with its error.
 
     Args:
         signal: An Observable, a Future (of asyncio or concurrent.futures), an `asyncio.Event` or a
             `threading.Event`. Nothing polls it.
 
     Returns:
-        An operator whose observable errors with `TaskCancelledException` when the signal fires; its
-        `task_id` and `last` are those of the last item where that is a snapshot.
+        An operator whose observable errors with `TaskCancelledException` when the signal fires. The
+        exception has `task_id` and `last` if the last item was a snapshot.
 
     Raises:
         TypeError: `signal` is none of these.
@@ -77,7 +77,7 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
                 if subscribing:
                     cancel()
                 else:
-                    # Not in place: whoever sets an event must not run the consumer's code.
+                    # Not in place: the code that sets an event must not run the consumer's code.
                     clock.call_later(0.0, cancel)
 
             if has_fired(signal):

@@ -26,22 +26,23 @@ T = TypeVar("T")
 
 
 def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
-    """Let the whole of a stream take no longer than this, however many items it has.
+    """End a stream with an error when it takes longer than this in all.
 
     ::
 
         source          ─a──b──c──d──e──f|
         deadline(10 s)  ─a──b──c──×
 
-    (reactivex's `timeout` is per item.) The source is disposed first, then the error is sent.
+    reactivex's `timeout` counts from item to item; this counts from subscribing. It disposes the
+    source first and then sends the error.
 
     Args:
         seconds: The deadline, counted from subscribing: seconds, or a timedelta.
 
     Returns:
-        An operator whose observable errors with `TaskTimeoutException` when the deadline passes;
-        it is a `TimeoutError`, and its `last` and `task_id` are those of the last item where that
-        is a snapshot.
+        An operator whose observable errors with `TaskTimeoutException` when the deadline passes.
+        The exception is a `TimeoutError`. If the last item was a snapshot,
+        the exception has its `task_id` and it as `last`.
 
     Raises:
         TypeError: `seconds` is neither a number nor a timedelta.

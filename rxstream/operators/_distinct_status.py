@@ -17,7 +17,7 @@ __all__ = ["distinct_status"]
 
 
 def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSnapshot]]:
-    """Emit a snapshot only when its status differs from the one before, and the last one always.
+    """Emit a snapshot only when its status changes, and always the last one.
 
     ::
 

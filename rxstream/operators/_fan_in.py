@@ -27,7 +27,7 @@ R = TypeVar("R")
 def fan_in(
     project: Callable[[T], Observable[R]], max_concurrent: int | None = None
 ) -> Callable[[Observable[T]], Observable[R]]:
-    """Map each item to an observable and merge them, so many at once and no more.
+    """Map each item to an observable and merge them, `max_concurrent` at once.
 
     ::
 
@@ -35,18 +35,18 @@ def fan_in(
         project               ─a──────a|  for each
         fan_in(project, 2)    ─a──a───a─a─a────a|
 
-    An item waits until there is room, and only then is `project` called and its observable
-    subscribed to. What an item costs does not depend on how many there are. An error, of the source
-    or of an inner observable, ends everything at once; `settle` makes ends into values where one
-    failure must not end the others. After 256 items in a row it goes on in the next turn of the
-    loop, or of the timer thread, so that a long source holds up nobody.
+    An item waits until there is room. Only then are `project` called and its observable
+    subscribed to. The cost of an item does not depend on the number of items. An error of the
+    source, or of an inner observable, ends everything at once. If one failure must not end the
+    others, use `settle`, which turns ends into values. After 256 items in a row it continues in
+    the next turn of the loop or of the timer thread, so that a long source does not block them.
 
     Args:
-        project: Gives the observable of an item.
-        max_concurrent: How many inner observables at once, 1 or more; None: as many as come.
+        project: Returns the observable of an item.
+        max_concurrent: How many inner observables at once, 1 or more; None: no limit.
 
     Raises:
-        TypeError: `project` cannot be called, or `max_concurrent` is no whole number.
+        TypeError: `project` cannot be called, or `max_concurrent` is not a whole number.
         ValueError: `max_concurrent` is less than 1.
     """
     function(project, "project")

@@ -1,9 +1,9 @@
-"""`log_to`: what a wait does, in the log."""
+"""`log_to`: log what a wait does."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable
@@ -11,6 +11,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 from .._checks import whole
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
+from .._wait.log import LOGGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +24,11 @@ __all__ = ["log_to"]
 
 T = TypeVar("T")
 
-_LOGGER: Final = logging.getLogger("rxstream")
-
 
 def log_to(
     logger: Any = None, level: int = logging.INFO
 ) -> Callable[[Observable[T]], Observable[T]]:
-    """Log the beginning of a wait, each change of status, and the end or the disposal.
+    """Log the start of a wait, each change of status, and its end or disposal.
 
     ::
 
@@ -38,19 +37,19 @@ def log_to(
         log_to()       ─p──p──r──r──C|
 
     One line for each change, with `task_id`, `status`, `polls` and `elapsed` (seconds) as fields:
-    `extra` on the standard library's loggers, keywords on a structlog logger. Polls that bring
-    nothing new are logged at DEBUG. Payloads are not logged, and no secret is.
+    `extra` on the standard library's loggers, keywords on a structlog logger. Polls without a
+    change are logged at DEBUG. Payloads and secrets are never logged.
 
     Args:
         logger: A `logging.Logger`, a `LoggerAdapter`, or a structlog logger; None: the logger
             `rxstream`.
-        level: The level of the lines; an error at the end is logged at WARNING at least.
+        level: The level of the lines; an error is logged at WARNING at least.
 
     Raises:
-        TypeError: `logger` has no `log` method, or `level` is no whole number.
+        TypeError: `logger` has no `log` method, or `level` is not a whole number.
         ValueError: `level` is less than 1.
     """
-    target: Any = _LOGGER if logger is None else logger
+    target: Any = LOGGER if logger is None else logger
     if not callable(getattr(target, "log", None)):
         msg = f"logger must be a logger with a log method, not {type(target).__name__}"
         raise TypeError(msg)
@@ -84,7 +83,7 @@ def log_to(
 
 
 class _Log:
-    """What is said of one subscription."""
+    """Logs one subscription."""
 
     def __init__(self, logger: Any, level: int, clock: Clock) -> None:
         self._logger = logger

@@ -25,31 +25,31 @@ __all__ = ["progress"]
 def progress(
     total: int | None = None, *, gate: Gate | None = None
 ) -> Callable[[Observable[TaskOutcome]], Observable[Progress]]:
-    """Emit how far many waits are: once at the beginning, and after each outcome.
+    """Emit the progress of many waits: once at the beginning, and after each outcome.
 
     ::
 
         source       ────o──o──×o──o|       o an outcome, × one with an error
         progress(5)  0───1──2──34──5|       done of 5
 
-    `eta` goes by the pace so far: the seconds that passed for each wait that ended, for each that
-    is left. With a `gate` that knows the rate limit it is never less than what the limit makes of
-    it, since each wait that is left polls once more at least: what exceeds the requests that are
-    left in this window takes `1 / limit` of a minute each, counted from the window's end. It is
-    None where `total` is, and until the first wait has ended; ids that were refused without a poll
-    do not count for the pace.
+    `eta` is the average time per ended wait so far, times the waits that are left. Ids that were
+    refused without a poll do not count for that average. `eta` is None if `total` is, and until the
+    first wait has ended.
+
+    A `gate` that knows the rate limit sets a lower bound for `eta`: each wait that is left polls at
+    least once more. Polls beyond the requests that are left in this window take `1 / limit` of a
+    minute each, counted from the end of the window.
 
     Args:
-        total: How many outcomes there will be, 0 or more; None: unknown. Where more come, it grows
-            with them.
-        gate: The gate that the waits pass: the one they were given, or `Gate.of(client)`.
+        total: How many outcomes there will be, 0 or more; None: unknown. If more come, it grows.
+        gate: The gate that the waits pass: the one that you gave them, or `Gate.of(client)`.
 
     Returns:
         An operator whose observable ends as the source does, and errors with `TypeError` if an item
-        is no `TaskOutcome`.
+        is not a `TaskOutcome`.
 
     Raises:
-        TypeError: `total` is no whole number, or `gate` is no `Gate`.
+        TypeError: `total` is not a whole number, or `gate` is not a `Gate`.
         ValueError: `total` is negative.
     """
     count = None if total is None else whole(total, "total", 0)

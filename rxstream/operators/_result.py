@@ -35,15 +35,15 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         result()  ──────────({…}|)
 
     Args:
-        type: What the payload is to be, for example `dict`; None: anything.
+        type: The class that the payload must have, for example `dict`; None: any.
 
     Returns:
-        An operator whose observable passes errors on, and errors itself with
-        `InvalidResponseException` if the payload is of another type, and with
+        An operator whose observable passes errors on. It errors itself with
+        `InvalidResponseException` if the payload has another type, and with
         `SequenceContainsNoElementsError` if the source ends before the task has completed.
 
     Raises:
-        TypeError: `type` is no class.
+        TypeError: `type` is not a class.
     """
     if type is not None and not isclass(type):
         msg = f"type must be a class such as dict, not {type!r}"
@@ -63,7 +63,7 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
                 if last is None or not last.is_completed:
                     observer.on_error(SequenceContainsNoElementsError())
                 elif type is not None and not isinstance(last.result, type):
-                    msg = f"The result of task {last.task_id} is no {type.__name__}"
+                    msg = f"The result of task {last.task_id} is not a {type.__name__}"
                     shown = repr(last.result)
                     observer.on_error(
                         InvalidResponseException(

@@ -1,4 +1,4 @@
-"""`retry_with`: another try, after a pause, for the errors that are worth it."""
+"""`retry_with`: subscribe again, after a pause, when the source fails."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ RetryOn: TypeAlias = "type[Exception] | tuple[type[Exception], ...] | Callable[[
 
 
 def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Observable[T]]:
-    """Subscribe again, after a pause, when the source fails with one of the errors named.
+    """Subscribe again, after a pause, when the source fails with one of these errors.
 
     ::
 
         source            ─r──×        ─r──C|
         retry_with(2 s)   ─r─────────────r──C|
 
-    Each subscription has a budget of its own. A pause that the server names (`Retry-After`) wins
-    over the schedule. What the consumer itself raises is never retried.
+    Each subscription starts `backoff` from its first pause. A pause that the server names
+    (`Retry-After`) wins over the schedule. An exception that the consumer raises is never retried.
 
     Args:
         backoff: The pauses: a schedule of `rxstream.backoff`, or any callable that returns an
             iterator of seconds. When it ends, the last error is passed on, with a note.
-        on: Which errors: a type, a tuple of types, or a predicate. There is no default: whoever
-            retries everything also retries what can never succeed.
+        on: Which errors: a type, a tuple of types, or a predicate. There is no default: some
+            errors would come again after every retry.
 
     Raises:
-        TypeError: `backoff` is no schedule, or `on` is neither types nor a predicate.
+        TypeError: `backoff` is not a schedule, or `on` is neither types nor a predicate.
     """
     checked_schedule(backoff, "backoff")
     is_worth_it = _predicate(on)
@@ -57,7 +57,7 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
             clock = operator_clock(scheduler)
             downstream = Downstream(observer)
             budget = _Budget(backoff(), is_worth_it)
-            # Two places: a source that fails while it is subscribed to sets the timer first.
+            # Two disposables: a source that fails during `subscribe` sets the timer first.
             subscription, timer = SerialDisposable(), SerialDisposable()
 
             def attempt() -> None:
@@ -88,7 +88,7 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
 
 
 class _Budget:
-    """The tries of one subscription."""
+    """Counts the tries of one subscription."""
 
     def __init__(self, delays: Iterator[float], is_worth_it: Callable[[Exception], bool]) -> None:
         self._delays = delays
@@ -96,7 +96,7 @@ class _Budget:
         self._tries = 0
 
     def pause_after(self, error: Exception) -> float | None:
-        """The pause before the next try; None if there is to be none."""
+        """The pause before the next try; None: give up."""
         if not self._is_worth_it(error):
             return None
         self._tries += 1

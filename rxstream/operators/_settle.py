@@ -1,4 +1,4 @@
-"""`settle`: the end as a value."""
+"""`settle`: the outcome of a wait as a value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["settle"]
 
 
 def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[TaskOutcome]]:
-    """Emit how the wait ended as one `TaskOutcome`, and never an error.
+    """Emit the end of the wait as one `TaskOutcome`, and never an error.
 
     ::
 
@@ -33,14 +33,14 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
         settle()  ───────(o|)
 
     Args:
-        task_id: The id that the outcome is to carry.
+        task_id: The id for the outcome.
 
     Returns:
-        An operator whose observable emits one outcome and completes. A source that ends before the
-        task is done gives one whose `error` is `TaskCancelledException`: silence is no success.
+        An operator whose observable emits one outcome and completes. If the source ends before the
+        task is done, the outcome's `error` is a `TaskCancelledException`.
 
     Raises:
-        TypeError: `task_id` is no string.
+        TypeError: `task_id` is not a string.
         ValueError: `task_id` is empty.
     """
     text(task_id, "task_id")

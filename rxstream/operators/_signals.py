@@ -1,4 +1,4 @@
-"""Signals of every kind, heard without polling them."""
+"""Signals of every kind, without polling them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from reactivex import Observable
 from reactivex.disposable import Disposable
 
-from .._time.clock import LoopClock, running_loop
+from .._time.clock import LoopClock, loop_or_raise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ Signal: TypeAlias = (
     | asyncio.Event
     | threading.Event
 )
-"""An Observable, a Future or an Event; the latter two of asyncio or of threads."""
+"""An Observable, or a Future or an Event of asyncio or of threads."""
 
 _KINDS: Final = (
     Observable,
@@ -38,10 +38,10 @@ _KINDS: Final = (
 
 
 def check_signal(signal: object) -> None:
-    """Check that something is a signal.
+    """Check that a value is a signal.
 
     Raises:
-        TypeError: It is none.
+        TypeError: It is not.
     """
     if not isinstance(signal, _KINDS):
         msg = (
@@ -52,7 +52,7 @@ def check_signal(signal: object) -> None:
 
 
 def has_fired(signal: Signal) -> bool:
-    """Whether it fired already; of an Observable nobody can know before subscribing."""
+    """Whether it has fired; for an Observable this is always false."""
     if isinstance(signal, asyncio.Event | threading.Event):
         return signal.is_set()
     return not isinstance(signal, Observable) and signal.done()
@@ -64,16 +64,16 @@ def listen(
     fail: Callable[[Exception], None],
     scheduler: abc.SchedulerBase | None,
 ) -> abc.DisposableBase:
-    """Call `fire` once a signal fires, on whatever thread it does so.
+    """Call `fire` when a signal fires, on any thread.
 
     Args:
-        signal: It has not fired yet, or is an Observable.
+        signal: An Observable, or a signal that has not fired yet.
         fire: Must be quick, and may be called more than once.
-        fail: Called if the signal itself fails (an Observable that errors).
+        fail: Called with the error of an Observable.
         scheduler: For an Observable.
 
     Raises:
-        RuntimeError: It is an `asyncio.Event`, and no loop runs in this thread.
+        RuntimeError: `signal` is an `asyncio.Event`, and no loop runs in this thread.
     """
     if isinstance(signal, Observable):
         observable = cast("Observable[object]", signal)
@@ -100,10 +100,8 @@ def _asyncio_future(future: asyncio.Future[object], fire: Callable[[], None]) ->
 
 
 def _asyncio_event(event: asyncio.Event, fire: Callable[[], None]) -> abc.DisposableBase:
-    loop = running_loop()
-    if loop is None:
-        msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
-        raise RuntimeError(msg)
+    msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
+    loop = loop_or_raise(msg)
 
     def fired(task: asyncio.Task[object]) -> None:
         if not task.cancelled():
@@ -141,7 +139,7 @@ class _Waiter(Disposable):
     def __init__(self, event: threading.Event, fire: Callable[[], None]) -> None:
         super().__init__()
         self.release = fire
-        # Neither has a public name; they have had these since Python 3.3.
+        # Neither has a public name: docs/decisions.md, "Private names of others".
         self._condition: Any = getattr(event, "_cond")  # noqa: B009 -- as said
         self._waiters: Any = getattr(self._condition, "_waiters")  # noqa: B009 -- as said
         with self._condition:

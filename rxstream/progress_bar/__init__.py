@@ -1,6 +1,6 @@
 """A live bar for many waits, drawn by rich.
 
-It is an extra, and nothing else of rxstream imports it: `pip install 'rxstream[progress]'`.
+It is an extra (`pip install 'rxstream[progress]'`), and no other module of rxstream imports it.
 """
 
 from __future__ import annotations
@@ -52,19 +52,21 @@ def progress_bar(
         source           ─o──×──o──o|
         progress_bar(4)  ─o──×──o──o|
 
-    It shows how many are done, how they ended, what passes the gate, the state of the rate limit,
-    and when all will be done (as `rxstream.operators.progress` says). Each subscription has a bar
-    of its own; those on one console are drawn below each other. At the end, an error and disposal
-    included, its last state stays on the screen. Where the output is no terminal nothing is
-    written at all; nor where the console has a live display already and rich is older than 14.1.
+    It shows how many waits are done, how they ended, what passes the gate, the rate limit, and when
+    all will be done (the `eta` of `rxstream.operators.progress`). Each subscription has its own
+    bar; bars on one console are drawn below each other. After the end, an error or disposal, the
+    last state of the bar stays on the screen.
+
+    Nothing is written if the output is not a terminal. Nothing is written either if the console has
+    a live display already and rich is older than 14.1.
 
     Args:
         total: How many outcomes there will be, 0 or more; None: unknown.
         client: The client of the waits, for the state of its gate.
-        gate: The gate of the waits, if they were given one; wins over `client`.
-        description: What stands before the bar.
-        console: Where to draw, with its colours and its width; None: standard error. Share the
-            console of your own output with it, so that neither draws over the other.
+        gate: The gate of the waits, if you gave them one; it wins over `client`.
+        description: The text before the bar.
+        console: Where to draw, with its colours and its width; None: standard error. Pass the
+            console of your own output, so that neither draws over the other.
 
     Raises:
         TypeError: An argument is of the wrong type, or `client` has no `get_task`.

@@ -1,4 +1,4 @@
-"""What is drawn of one fan-in."""
+"""The bar of one subscription, as rich draws it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DAY: Final = 86_400
 
 
 class Bar:
-    """What is drawn of one subscription; drawing it takes a look and changes nothing."""
+    """Draws the state of one subscription; drawing does not change that state."""
 
     def __init__(self, tally: Tally, gate: Gate | None, description: str) -> None:
         self._tally = tally
@@ -74,7 +74,7 @@ class Bar:
 
 
 def _count(done: int, total: int | None) -> str:
-    # Rounded down: 100% is for when nothing is left.
+    # Rounded down: 100 % means that nothing is left.
     return f"{done:,}" if not total else f"{done:,}/{total:,} {done * 100 // total:3}%"
 
 
@@ -89,7 +89,7 @@ def _counts(completed: int, failed: int, timed_out: int) -> Text:
 
 
 def _limit(gate: GateStatistics) -> list[Text]:
-    """The state of the rate limit, as no line or one."""
+    """The line about the rate limit, or no line."""
     said: list[str | tuple[str, str]] = []
     if gate.limit is not None and gate.remaining is not None:
         window = f", {gate.reset_after:.0f} s" if gate.reset_after else ""

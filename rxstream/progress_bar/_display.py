@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["hide", "show"]
 
 _REFRESHES_PER_SECOND: Final = 5
-# What a terminal raises that has gone.
+# What a terminal raises after it was closed.
 _NO_TERMINAL: Final = (OSError, ValueError)
 
 
@@ -35,18 +35,18 @@ class _Display:
             console=console,
             auto_refresh=False,
             transient=True,
-            # What goes to a file or a pipe must arrive there, and not on the terminal.
+            # Output to a file or a pipe must not land on the terminal.
             redirect_stdout=_is_terminal(console.file) and _is_terminal(sys.stdout),
             redirect_stderr=_is_terminal(console.file) and _is_terminal(sys.stderr),
         )
-        # Not rich's own thread: that one cannot be joined, and reports a terminal that has gone.
+        # Not rich's own thread: you cannot join it, and it reports a closed terminal.
         self._thread = threading.Thread(target=self._run, name="rxstream-progress", daemon=True)
 
     def __rich__(self) -> Group:
         return Group(*self.bars)
 
     def start(self) -> None:
-        # Whoever interrupts `run()` disposes nothing, and wants the cursor back all the same.
+        # An interrupted `run()` disposes nothing, but the cursor must come back.
         atexit.register(self._abandon)
         self._live.start(refresh=True)
         self._thread.start()
@@ -54,7 +54,7 @@ class _Display:
     def stop(self) -> None:
         atexit.unregister(self._abandon)
         self._over.set()
-        # An interrupt may have come before it was started.
+        # An interrupt may come before the thread is started.
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
         self._live.stop()
@@ -74,9 +74,9 @@ class _Display:
                 self.console.print(bar)
 
 
-# By console, None being standard error. A console bears one live display, which its bars share.
+# By console; None is standard error. A console takes one live display, which its bars share.
 _displays: Final[dict[Console | None, _Display]] = {}
-# Reentrant: a signal handler may dispose in the middle of it.
+# Reentrant: a signal handler may dispose while this thread holds it.
 _lock: Final = threading.RLock()
 
 
@@ -115,8 +115,8 @@ def hide(bar: Bar, console: Console | None, how: str) -> None:
 
 
 def _stderr() -> Console | None:
-    # Asked for itself: rich takes FORCE_COLOR, which many a CI sets, for a terminal. And one that
-    # rich has replaced belongs to a live display on another console.
+    # We ask the stream: with FORCE_COLOR, which many CI systems set, rich sees a terminal
+    # everywhere. A stream that rich has replaced belongs to a live display on another console.
     if not _is_terminal(sys.stderr) or hasattr(sys.stderr, "rich_proxied_file"):
         return None
     return Console(stderr=True)

@@ -1,4 +1,4 @@
-"""A kit for testing what waits for tasks: scripts, fakes, a server, virtual time."""
+"""Tools to test code that waits for tasks: scripts, fakes, a server, virtual time."""
 
 from ._answers import (
     Answer,

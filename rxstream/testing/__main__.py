@@ -1,4 +1,4 @@
-"""`python -m rxstream.testing`: a server of Stream's task API to try things out against."""
+"""`python -m rxstream.testing`: a server of Stream's task API, to try things out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: The command line; None: that of the process.
 
     Returns:
-        The exit status: 0, or 1 where nobody can listen at the address.
+        The exit status: 0, or 1 if the server cannot listen at the address.
     """
     options = _parser().parse_args(arguments)
     end = threading.Event()

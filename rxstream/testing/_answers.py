@@ -1,4 +1,4 @@
-"""What one poll is answered: immutable values, made by the functions of this module."""
+"""The answers to a poll: immutable values, made by the functions of this module."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the `X-RateLimit-*` headers say; a string is sent as it is."""
+    """The `X-RateLimit-*` headers of an answer; a string is sent as it is."""
 
     limit: int | str
     """Requests per window."""
     remaining: int | str
     """Requests left in this window."""
     reset_after: float | str
-    """Seconds until the window ends; a string stands for the header itself."""
+    """Seconds until the window ends; a string is the header itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer to one poll. Immutable; equal if it says the same."""
+    """One answer to one poll: immutable, and compared by value."""
 
     delay: float = 0.0
     """Seconds before it begins."""
     seconds_per_byte: float = 0.0
     """The pause before each byte of the body."""
     quota: Quota | None = None
-    """Rate-limit headers in place of the real ones."""
+    """Rate-limit headers instead of the real ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +94,10 @@ class ResetAnswer(Answer):
 
 
 def status(value: str) -> TaskAnswer:
-    """The task is in this status; a bare string does the same wherever an answer is expected.
+    """An answer with this status; wherever an answer is expected, a string does the same.
 
     Args:
-        value: For example `"pending"`, `"running"`, or one that nobody has heard of.
+        value: For example `"pending"`, `"running"`, or an unknown one.
 
     Raises:
         TypeError: `value` is not a string.
@@ -106,10 +106,10 @@ def status(value: str) -> TaskAnswer:
 
 
 def completed(result: Any = None) -> TaskAnswer:
-    """The task ended well.
+    """An answer that says that the task completed.
 
     Args:
-        result: Its payload, as JSON; None: the answer has no `result`.
+        result: The payload, as JSON; None: the answer has no `result`.
 
     Raises:
         TypeError: `result` is not JSON.
@@ -124,7 +124,9 @@ def failed(
     stack_trace: str | None = None,
     version: str | None = None,
 ) -> TaskAnswer:
-    """The task ended badly. `status("failed")` is the same without any `error` object.
+    """An answer that says that the task failed.
+
+    `status("failed")` is the same without an `error` object.
 
     Args:
         description: What went wrong.
@@ -142,12 +144,12 @@ def failed(
 
 
 def hang() -> HangAnswer:
-    """No answer, ever; the connection stays open until the client gives up."""
+    """No answer at all; the connection stays open until the client closes it."""
     return HangAnswer()
 
 
 def reset() -> ResetAnswer:
-    """A connection reset in place of an answer."""
+    """A connection reset instead of an answer."""
     return ResetAnswer()
 
 
@@ -155,8 +157,8 @@ def delayed(answer: Answer | str, seconds: float) -> Answer:
     """The same answer, but later.
 
     Args:
-        answer: What is answered.
-        seconds: How long the server thinks first.
+        answer: The answer.
+        seconds: How long the server waits before it answers.
 
     Raises:
         ValueError: `seconds` is NaN, infinite or negative.
@@ -165,10 +167,10 @@ def delayed(answer: Answer | str, seconds: float) -> Answer:
 
 
 def drip(answer: Answer | str, seconds_per_byte: float) -> Answer:
-    """The same answer, but its body comes a byte at a time.
+    """The same answer, but its body comes one byte at a time.
 
     Args:
-        answer: What is answered.
+        answer: The answer.
         seconds_per_byte: The pause before each byte, in seconds.
 
     Raises:
@@ -185,7 +187,7 @@ def rate_limited(
     """The same answer, with these rate-limit headers.
 
     Args:
-        answer: What is answered.
+        answer: The answer.
         limit: Requests per window; a string (here and below) is sent as it is: `"60, 60"`, `"?"`.
         remaining: Requests left in the window.
         reset_after: Seconds until the window ends.
@@ -194,7 +196,7 @@ def rate_limited(
 
 
 def answer_of(value: object) -> Answer:
-    """Take a bare string for a status.
+    """Return an answer as it is, and a string as a status.
 
     Raises:
         TypeError: It is neither an answer nor a string.
@@ -215,7 +217,7 @@ def _string(value: object, name: str) -> str:
 
 
 def checked_json(value: Any, name: str) -> Any:
-    """Copy, so that nobody can change an answer afterwards."""
+    """Copy a JSON value, so that later changes to it do not change an answer."""
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError) as error:

@@ -52,7 +52,7 @@ def quick_script(pending: float, running: float, result: Any) -> Script:
 
 
 class TaskApi:
-    """The application. Everything that it knows is in memory."""
+    """The application; it keeps everything in memory."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class TaskApi:
         api_key: str,
         api_secret: str,
     ) -> None:
-        """Prepare to answer.
+        """Make the application.
 
         Args:
-            planted: Tasks that are known from the beginning.
-            script_for: What a task that a call has started will play, by its payload.
+            planted: The tasks that exist from the beginning.
+            script_for: Returns the script of a task that a call starts, by its payload.
             limiter: The rate limit.
-            api_key: The only key that is known.
-            api_secret: What tokens must be signed with.
+            api_key: The only key that is accepted.
+            api_secret: The secret that signs the tokens.
         """
         self.planted = dict(planted)
         self.log = RequestLog()
@@ -93,7 +93,7 @@ class TaskApi:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        # Ids come percent-encoded and may hold slashes, so routes see the path as it was sent.
+        # Ids may hold encoded slashes, so routes see the path as it was sent.
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace")
         state = {"transport": transport_of(send), "cut": False}
         scope = {**scope, "path": path, "state": state, "app": self}
@@ -150,12 +150,12 @@ class TaskApi:
         name: str,
         handle: Callable[[Request, Moment, Quota], Coroutine[Any, Any, Rendered]],
     ) -> Any:
-        """Put the rate limit and the checks of key and token before a handler."""
+        """Wrap a handler in the rate limit and the checks of key and token."""
 
         async def endpoint(request: Request) -> Response:
             now = Moment(asyncio.get_running_loop().time(), utc_now())
             ticket = self._limiter.take(name, now.clock)
-            await request.body()  # so that what comes after it can only be the disconnection
+            await request.body()  # so that the next message can only be the disconnection
             try:
                 self._admit(request, ticket)
                 rendered = await handle(request, now, ticket.quota)

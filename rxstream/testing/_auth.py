@@ -1,4 +1,4 @@
-"""Who may call: Stream's checks of the key and the token, with its codes."""
+"""Stream's checks of the key and the token, with its error codes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
+from .._checks import is_number
 from .._time.clock import utc_now
 from ._faults import http_error
 
@@ -40,13 +41,13 @@ class Refused(Exception):
 def check_auth(
     query: Mapping[str, str], headers: Mapping[str, str], *, api_key: str, api_secret: str
 ) -> None:
-    """Check a request as Stream does.
+    """Check the key and the token of a request as Stream does.
 
     Args:
         query: The query parameters.
         headers: The headers.
-        api_key: The only key that is known.
-        api_secret: What the token must be signed with (HS256).
+        api_key: The only key that is accepted.
+        api_secret: The secret that signs the token (HS256).
 
     Raises:
         Refused: With the 401 that says what is wrong.
@@ -77,8 +78,8 @@ def check_auth(
 
 def _number(claims: Mapping[str, Any], name: str, default: float) -> float:
     value = claims.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise _unauthorized(_NO_AUTH, f"token is not valid: {name} is no number")
+    if not is_number(value):
+        raise _unauthorized(_NO_AUTH, f"token is not valid: {name} is not a number")
     return value
 
 

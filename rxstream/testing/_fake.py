@@ -1,4 +1,4 @@
-"""Clients that play a script in memory: no socket, and no time either under a virtual clock."""
+"""Clients that play a script in memory: without a socket, and in virtual time if you like."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class FakeClient(Fake):
     """A sync client that plays a script in memory. Thread-safe."""
 
     def get_task(self, task_id: str) -> TaskSnapshot:
-        """Give the next answer, as a real client would.
+        """Return the next answer, as a real client would.
 
-        In real time it blocks while the script says so. Under a virtual scheduler it cannot: there
-        it returns an awaitable, which `task_observable` knows how to drive.
+        In real time it blocks as long as the script says. Under a virtual scheduler it cannot
+        block: there it returns an awaitable, which `task_observable` can drive.
 
         Args:
             task_id: The task that is asked for.
 
         Raises:
-            StreamApiException: The script says so, or nobody knows the id.
+            StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
             RuntimeError: The client is closed.
@@ -48,11 +48,11 @@ class FakeClient(Fake):
             return cast("TaskSnapshot", end.value)
 
     def close(self) -> None:
-        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        """Close; calls that are waiting end with a connection reset. You may call it twice."""
         self._closed.set()
 
     def __enter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client; leaving the block closes it."""
         return self
 
     def __exit__(
@@ -61,7 +61,7 @@ class FakeClient(Fake):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close."""
+        """Close the client, as `close` does."""
         self.close()
 
 
@@ -69,10 +69,10 @@ class FakeAsyncClient(Fake):
     """An async client that plays a script in memory, on any loop or under a virtual scheduler."""
 
     cancel_safe: ClassVar[bool] = True
-    """Cancelling a call does no harm."""
+    """Whether a call can be cancelled safely: always."""
 
     async def get_task(self, task_id: str) -> TaskSnapshot:
-        """Give the next answer, as a real client would.
+        """Return the next answer, as a real client would.
 
         Under a virtual scheduler the pauses are virtual too; only `task_observable` can await them.
 
@@ -80,7 +80,7 @@ class FakeAsyncClient(Fake):
             task_id: The task that is asked for.
 
         Raises:
-            StreamApiException: The script says so, or nobody knows the id.
+            StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
             RuntimeError: The client is closed.
@@ -112,14 +112,14 @@ class FakeAsyncClient(Fake):
         return True
 
     async def aclose(self) -> None:
-        """Close; calls that are waiting end with a connection reset. Idempotent."""
+        """Close; calls that are waiting end with a connection reset. You may call it twice."""
         self._closed.set()
         for closed, loop in list(self._waiting.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(closed.set)
 
     async def __aenter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client; leaving the block closes it."""
         return self
 
     async def __aexit__(
@@ -128,12 +128,12 @@ class FakeAsyncClient(Fake):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close."""
+        """Close the client, as `aclose` does."""
         await self.aclose()
 
 
 class _Paused:
-    """The rest of an attempt, as an awaitable whose pauses are numbers of virtual seconds."""
+    """The rest of an attempt, as an awaitable that yields its pauses in virtual seconds."""
 
     __slots__ = ("_attempt", "_pause")
 

@@ -1,4 +1,4 @@
-"""What the fakes of both colours share: everything but the waiting."""
+"""The part that the sync and the async fake share: everything but the waiting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ENDPOINT: Final = "GET /api/v2/tasks/{id}"
 
 
 class Fake:
-    """What both colours share: everything but the waiting."""
+    """The part that both fakes share: everything but the waiting."""
 
     def __init__(
         self,
@@ -41,11 +41,12 @@ class Fake:
         rate_limit: int | None = None,
         window: float = 60.0,
     ) -> None:
-        """Play a script.
+        """Make a client that plays a script.
 
         Args:
-            script: One script for every id, or one by id; any other id is a 404. A task begins with
-                its first poll. In place of a script: an answer, a status, or an iterable of them.
+            script: One script for every id, or a mapping of scripts by id; any other id is a 404. A
+                task begins with its first poll. Instead of a script you can pass an answer, a
+                status, or an iterable of them.
             scheduler: Where time comes from; None: real time, or the running loop's.
             rate_limit: Polls per window, after which there are 429s; None: no limit, and no
                 rate-limit headers either.
@@ -77,7 +78,7 @@ class Fake:
 
     @property
     def most_in_flight(self) -> int:
-        """How many calls were under way at once, at most."""
+        """The highest number of calls that were under way at once."""
         return self._log.most_in_flight
 
     def polls(self, task_id: str | None = None) -> int:
@@ -95,7 +96,7 @@ class Fake:
         return monotonic() if loop is None else loop.time()
 
     def _attempt(self, task_id: str) -> Generator[float, None, TaskSnapshot]:
-        """One call; what it yields are the seconds that it wants to pass."""
+        """One call; it yields the seconds that it wants to wait."""
         if self._closed.is_set():
             msg = "the client is closed"
             raise RuntimeError(msg)

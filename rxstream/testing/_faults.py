@@ -1,4 +1,4 @@
-"""What a server or a proxy says in place of a task."""
+"""Answers that are not a task, from a server or a proxy."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def http_error(
         body: Replaces the envelope (the HTML of a proxy, for example).
 
     Raises:
-        ValueError: `status_code` is no HTTP error.
+        ValueError: `status_code` is not an HTTP error.
     """
     if not 400 <= status_code <= 599:  # noqa: PLR2004 -- the HTTP classes are what they are
         msg = f"status_code must be an HTTP error (400 to 599), not {status_code}"
@@ -96,9 +96,9 @@ def garbage(
     """An answer that holds no task: HTML, an empty body, a list, cut JSON.
 
     Args:
-        body: What is sent.
+        body: The body.
         status_code: 200 to 599.
-        content_type: What it claims to be.
+        content_type: The `Content-Type` header.
 
     Raises:
         ValueError: `status_code` is out of range.
@@ -114,7 +114,7 @@ def redirect(location: str, *, status_code: int = 302) -> BodyAnswer:
     """A redirect.
 
     Args:
-        location: Where to.
+        location: The `Location` header.
         status_code: 300 to 399.
 
     Raises:
@@ -126,14 +126,14 @@ def redirect(location: str, *, status_code: int = 302) -> BodyAnswer:
 
 
 def raw(fields: Mapping[str, Any], *, status_code: int = 200) -> BodyAnswer:
-    """Exactly this JSON object: odd timestamps, unknown fields, missing ones.
+    """An answer with exactly this JSON object, for odd, unknown or missing fields.
 
     Args:
         fields: The whole object.
         status_code: 200 to 599.
 
     Raises:
-        TypeError: `fields` is no mapping, or not JSON.
+        TypeError: `fields` is not a mapping, or not JSON.
         ValueError: `status_code` is out of range.
     """
     copied = to_mapping(checked_json(fields, "fields"))

@@ -32,16 +32,16 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         with assert_nothing_left():
             ...
 
-    What was there before does not count, and threads get a second to go. Inside a running loop use
-    `async with`, which waits without blocking; a plain `with` there looks once and does not wait.
-    Where the block itself raises, nothing is checked.
+    Things that were there before do not count, and threads get a second to end. Inside a running
+    loop use `async with`, which waits without blocking; a plain `with` there looks only once. If
+    the block raises, nothing is checked.
 
     Raises:
         AssertionError: Something is left; the message names it.
     """
 
     def __enter__(self) -> Self:
-        """Note what is there already."""
+        """Note what is there before the block."""
         self._before = _everything()
         return self
 
@@ -51,7 +51,7 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Look; wait a little for what is about to go."""
+        """Wait up to a second until nothing is left, else raise."""
         if kind is not None:
             return
         deadline = monotonic() + (_GRACE if running_loop() is None else 0.0)
@@ -60,7 +60,7 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         self._complain()
 
     async def __aenter__(self) -> Self:
-        """Note what is there already."""
+        """Note what is there before the block."""
         return self.__enter__()
 
     async def __aexit__(
@@ -69,7 +69,7 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Look; let the loop run a little for what is about to go."""
+        """Let the loop run up to a second until nothing is left, else raise."""
         if kind is not None:
             return
         deadline = monotonic() + _GRACE
@@ -80,7 +80,7 @@ class assert_nothing_left:  # noqa: N801 -- reads as the statement that it is
     def _left(self) -> list[str]:
         left = self._added()
         if left:
-            gc.collect()  # cycles may hold it; a collection is too dear where nothing is left
+            gc.collect()  # cycles may hold it; if nothing is left, a collection is too slow
             left = self._added()
         return left
 
@@ -130,7 +130,7 @@ def _sockets() -> dict[Hashable, str]:
         try:
             link = str(descriptor.readlink())
         except OSError:
-            continue  # it was the one that listed the directory
+            continue  # the descriptor that listed the directory
         if link.startswith("socket:"):
             found[link] = f"socket (descriptor {descriptor.name}, {link})"
     return found

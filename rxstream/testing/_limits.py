@@ -1,4 +1,4 @@
-"""A rate limit by endpoint and window, as Stream counts."""
+"""A rate limit per endpoint and window, counted as Stream counts it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Limiter", "Ticket"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the limit says of one request."""
+    """The answer of the limit to one request."""
 
     quota: Quota
     refusal: Answer | None
-    """The 429, if the window is used up."""
+    """The 429, if the window has no requests left."""
 
 
 class Limiter:
@@ -32,7 +32,7 @@ class Limiter:
     """
 
     def __init__(self, limit: int, window: float, *, retry_after: bool = True) -> None:
-        """Start with a fresh window.
+        """Make a limiter; its windows begin with the first requests.
 
         Args:
             limit: Requests per endpoint and window, 1 or more.
@@ -40,7 +40,7 @@ class Limiter:
             retry_after: Whether a 429 has a `Retry-After`.
 
         Raises:
-            TypeError: `limit` is no whole number.
+            TypeError: `limit` is not a whole number.
             ValueError: `limit` is less than 1, or `window` is NaN, infinite, negative or 0.
         """
         self._limit: Final = whole(limit, "limit")
@@ -55,8 +55,8 @@ class Limiter:
         """Count a request.
 
         Args:
-            endpoint: What it is counted for.
-            now: The moment in seconds.
+            endpoint: The endpoint that it counts for.
+            now: The time in seconds.
         """
         began, used = self._windows.get(endpoint, (now, 0))
         if not 0 <= now - began < self._window:
@@ -65,7 +65,7 @@ class Limiter:
         reset_after = began + self._window - now
         refusal = None
         if used >= self._limit:
-            # Whole seconds, and never so few that the client comes back too early.
+            # Whole seconds, rounded up so that the client does not come back too early.
             pause = max(math.ceil(reset_after), 1) if self._retry_after else None
             refusal = http_error(429, retry_after=pause)
         return Ticket(Quota(self._limit, max(self._limit - used - 1, 0), reset_after), refusal)

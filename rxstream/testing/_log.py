@@ -1,4 +1,4 @@
-"""What was asked of a fake or a server, and when."""
+"""The requests that a fake or a server got, and when."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["RequestLog", "RequestRecord"]
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request."""
+    """One request to a fake or a server."""
 
     task_id: str | None
-    """The id that was asked for; None for a request that is no poll."""
+    """The id that was asked for; None for a request that is not a poll."""
     at: float
-    """When it came, in seconds by the clock of whatever answers."""
+    """When it came, in seconds by the clock of the fake or the server."""
     ended: float | None = None
     """When it ended; None while it is in flight."""
     cancelled: bool = False
-    """Whether it was the caller who ended it."""
+    """Whether the caller ended it."""
     method: str = "GET"
     """The HTTP method."""
     path: str = ""
-    """The path as sent, percent-encoded; empty where there is no HTTP."""
+    """The path as sent, percent-encoded; empty without HTTP."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     """The query parameters."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """With names in lower case, and without `authorization`."""
+    """The headers, with names in lower case and without `authorization`."""
 
 
 class RequestLog:
@@ -46,7 +46,7 @@ class RequestLog:
         self._most_in_flight = 0
 
     def begin(self, record: RequestRecord) -> int:
-        """Note a request; what is returned is to be given to `end`."""
+        """Note a request, and return its number for `end`."""
         with self._lock:
             self._records.append(record)
             if record.task_id is not None:
@@ -63,7 +63,7 @@ class RequestLog:
 
     @property
     def records(self) -> list[RequestRecord]:
-        """All of them, in order of their beginning."""
+        """All requests, in the order in which they came."""
         with self._lock:
             return list(self._records)
 
@@ -74,7 +74,7 @@ class RequestLog:
 
     @property
     def most_in_flight(self) -> int:
-        """How many were under way at once, at most."""
+        """The highest number that was under way at once."""
         return self._most_in_flight
 
     def polls(self, task_id: str | None = None) -> int:

@@ -15,16 +15,16 @@ __all__ = ["VirtualLoop", "run_virtual"]
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-# How long another thread may take, in real seconds, before nobody is believed to come any more.
+# How long, in real seconds, another thread may take to wake the loop.
 _PATIENCE: Final = 1.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` starts at 0 and jumps from timer to timer.
 
-    It waits in real time only where there is no timer to jump to, or for `run_in_executor`. So
-    real sockets and threads of your own do not go together with timers: the timers win. Where
-    nothing can happen any more, it raises RuntimeError instead of hanging.
+    It waits in real time only if there is no timer to jump to, or for `run_in_executor`. So do not
+    combine timers with real sockets or your own threads: the timers win. If nothing can happen any
+    more, it raises RuntimeError instead of hanging.
     """
 
     def __init__(self) -> None:
@@ -34,14 +34,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_Jumping(self))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Return the virtual seconds since the loop was made."""
         return self._virtual_now
 
     def jump(self, seconds: float) -> None:
-        """Let time pass; the loop itself calls this.
+        """Let virtual time pass; the loop itself calls this.
 
         Args:
-            seconds: How much.
+            seconds: How much time.
         """
         self._virtual_now += seconds
 
@@ -58,7 +58,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Args:
             executor: The executor, or None for the loop's own.
             func: What to call.
-            args: What with.
+            args: Its arguments.
         """
         future = super().run_in_executor(executor, func, *args)
         self._jobs += 1
@@ -83,7 +83,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Lets virtual time pass where a selector would let real time pass."""
+    """A selector that lets virtual time pass instead of real time."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
@@ -109,13 +109,13 @@ def run_virtual(main: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine to its end in virtual time, like `asyncio.run`.
 
     Args:
-        main: What to run.
+        main: The coroutine.
 
     Returns:
-        What it returns.
+        The result of `main`.
 
     Raises:
-        RuntimeError: A loop runs in this thread already, or `main` waits for what cannot come.
+        RuntimeError: A loop runs in this thread already, or `main` can never end.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)

@@ -33,10 +33,12 @@ _SHORT = 4  # characters
 
 
 def initial(item: object) -> str:
-    """The short form of an item: a snapshot's initial, in upper case at the end, else its `str`.
+    """The short form of an item: the initial of a snapshot's status, else its `str`.
+
+    The initial of a final status is in upper case.
 
     Args:
-        item: What was emitted.
+        item: The item.
     """
     if not isinstance(item, TaskSnapshot):
         return str(item)
@@ -47,11 +49,11 @@ def initial(item: object) -> str:
 def marbles(emissions: Sequence[Emission], *, step: float = 1.0) -> str:
     """Write a recording as one line: `p-r--C|`.
 
-    Each step of time is one character: an item, or `-` if there was none; several items of one
-    step stand in parentheses. The end, `|` for completion and `×` for an error, comes after what
-    its own step holds. Snapshots are written as the initial of their status, in upper case for
-    the last one; other items longer than one character stand in brackets: `[42]`. A silence of
-    more than 20 steps is written as seconds: `p 3599s C|`.
+    Each step of time is one character: an item, or `-` if there was none. Several items of one step
+    stand in parentheses. The end, `|` for completion and `×` for an error, comes after the items of
+    its step. A snapshot is the initial of its status, in upper case for a final one. Other items
+    longer than one character stand in brackets: `[42]`. More than 20 steps without an item are
+    written as seconds: `p 3599s C|`.
 
     Args:
         emissions: What `VirtualTime.record` returned.
@@ -93,10 +95,11 @@ def draw_marbles(
     until: float | None = None,
     label: Callable[[Any], str] = initial,
 ) -> str:
-    """Draw recordings under each other on one axis of time, as the text of an SVG file.
+    """Draw recordings below each other on one axis of time, as the text of an SVG file.
 
-    Circles are items (hover to read them in full), a bar is completion, a cross an error. The same
-    recordings give the same bytes; the picture is 720 pixels wide and legible on light and dark.
+    Circles are items (hover to read them in full), a bar is completion, a cross is an error. The
+    same recordings give the same bytes. The picture is 720 pixels wide, and legible on light and
+    dark.
 
     ::
 
@@ -106,8 +109,8 @@ def draw_marbles(
 
     Args:
         rows: Recordings by title, from the top: sources first, the result last.
-        until: Where the axis ends, in seconds, and what came later is left out; None: with the
-            last emission.
+        until: Where the axis ends, in seconds; later emissions are left out. None: at the last
+            emission.
         label: The few characters to write on an item.
 
     Raises:

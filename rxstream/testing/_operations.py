@@ -1,4 +1,4 @@
-"""The calls that start a task: what they take, and what the finished task holds."""
+"""The calls that start a task: their arguments, and the payload of the finished task."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ class Operation:
 
     method: str
     path: str
-    """With `{name}` for each id in it."""
+    """The path, with `{name}` for each id in it."""
     items: str | None = None
-    """The field that must hold a list with something in it; None: there is none."""
+    """The field that must hold a list that is not empty; None: there is none."""
     kind: type = str
-    """What that list is made of."""
+    """The type of the entries in that list."""
     most: int | None = None
-    """How long the list may be; None: as long as it likes."""
+    """The most entries of that list; None: no limit."""
     result: Callable[[Body, Ids], Any] = _nothing
     """The payload of the finished task."""
     starts: Callable[[Body], bool] = _always
     """Whether there is a task at all; otherwise the answer's `task_id` is null."""
 
     def check(self, body: Body) -> None:
-        """Check what was sent.
+        """Check the body of a request.
 
         Raises:
             Refused: With the 400 that says what is wrong.
@@ -120,7 +120,7 @@ def _is_hard(body: Body) -> bool:
 
 
 def _operations(chat: str, other: str) -> tuple[Operation, ...]:
-    """Make those that the legacy chat API has too, at other paths."""
+    """Make the operations that the legacy chat API has too, at other paths."""
     return (
         Operation(
             "POST",

@@ -1,4 +1,4 @@
-"""From an answer to what goes over the wire."""
+"""Turns an answer into what goes over the wire."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Rendered:
 
     status_code: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """With names in lower case."""
+    """The headers, with names in lower case."""
     body: bytes = b""
     delay: float = 0.0
     """Seconds before it begins."""
     seconds_per_byte: float = 0.0
     """The pause before each byte of the body."""
     hangs: bool = False
-    """It never begins."""
+    """Whether it never begins."""
     resets: bool = False
-    """The connection is reset instead."""
+    """Whether the connection is reset instead."""
 
 
 def render(
@@ -49,15 +49,15 @@ def render(
     quota: Quota | None = None,
     legacy: bool = False,
 ) -> Rendered:
-    """Say what an answer looks like on the wire.
+    """Render an answer as it looks on the wire.
 
     Args:
-        answer: What to say.
+        answer: The answer.
         task_id: The id that was asked for.
-        created_at: When the task was made.
-        now: The moment of the answer, for `Date` and the rate limit.
-        updated_at: When the task last changed; None: when it was made.
-        quota: The rate limit as of this answer; the answer's own wins.
+        created_at: When the task was created.
+        now: The time of the answer, for `Date` and the rate limit.
+        updated_at: When the task last changed; None: when it was created.
+        quota: The rate limit; the answer's own wins over it.
         legacy: Timestamps as RFC 3339 strings, as in the legacy chat API.
     """
     if isinstance(answer, HangAnswer):

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Held", "PlayedResponse", "transport_of"]
 
-# Discard what is unsent and say so with a RST.
+# Discard unsent data, and send a RST.
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
 
 
 class Held:
-    """The answers that wait without a connection to watch; they end when the server stops."""
+    """The answers that wait in process, without a connection; they end when the server stops."""
 
     def __init__(self) -> None:
         self._futures: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
 
     async def wait(self) -> None:
-        """Wait until `release`."""
+        """Wait until `release` is called."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._futures[future] = loop
@@ -40,7 +40,7 @@ class Held:
             del self._futures[future]
 
     def release(self) -> None:
-        """End every wait, from whatever thread."""
+        """End every wait; any thread may call this."""
         for future, loop in list(self._futures.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_set, future)
@@ -53,6 +53,7 @@ def _set(future: asyncio.Future[None]) -> None:
 
 def transport_of(send: Send) -> asyncio.Transport | None:
     """The connection beneath an ASGI `send` of uvicorn's, or None in process."""
+    # No part of ASGI: docs/decisions.md, "Private names of others".
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     return transport if isinstance(transport, asyncio.Transport) else None
 
@@ -67,12 +68,12 @@ class PlayedResponse(Response):
         held: Held,
         on_cut: Callable[[], object],
     ) -> None:
-        """Prepare to send.
+        """Make a response.
 
         Args:
-            rendered: What to send.
+            rendered: The answer to send.
             transport: The connection; None in process.
-            held: Where to wait in process.
+            held: Where an answer waits in process.
             on_cut: Called when the client leaves before the end.
         """
         super().__init__(rendered.body, status_code=rendered.status_code)
@@ -117,7 +118,7 @@ class PlayedResponse(Response):
         await send({"type": "http.response.body", "body": body})
 
     async def _cut_within(self, seconds: float, receive: Receive) -> bool:
-        """Wait; true if the client has left meanwhile."""
+        """Wait; return whether the client left meanwhile."""
         try:
             async with asyncio.timeout(None if seconds == math.inf else seconds):
                 if self._transport is None:

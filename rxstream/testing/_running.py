@@ -1,4 +1,4 @@
-"""A uvicorn server in a thread of its own, which comes and goes at once."""
+"""A uvicorn server in its own thread, which starts and stops without delay."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["RunningServer", "listening_socket"]
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Listen, so that the address is known before anything runs.
+    """Open a socket that listens, so that its address is known before the server runs.
 
     Args:
         host: A name or an address of this machine.
-        port: 0: any that is free.
+        port: The port; 0: any free one.
 
     Raises:
-        OSError: Nobody can listen there; the text says where.
+        OSError: The address cannot be used; the text names it.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Not `create_server`: asyncio switches Nagle's algorithm off only where the protocol is named,
@@ -51,8 +51,8 @@ class RunningServer:
         """Start the thread.
 
         Args:
-            app: What answers.
-            listener: Where; it is closed in the end.
+            app: The application that answers.
+            listener: The socket; the server closes it at its end.
         """
         self.ready: Future[None] = _uncancellable()
         """Done when requests are accepted, or with the error that prevents it."""
@@ -86,7 +86,7 @@ class RunningServer:
         return len(self._server.server_state.connections)
 
     def stop(self) -> None:
-        """Ask it to end; `done` tells when it has."""
+        """Ask the server to end; `done` tells when it has."""
         self._server.leave()
 
     def join(self) -> None:
@@ -97,7 +97,7 @@ class RunningServer:
         try:
             with listener:
                 self._server.run(sockets=[listener])
-        except BaseException as error:  # noqa: BLE001 -- told to whoever waits for the start
+        except BaseException as error:  # noqa: BLE001 -- passed to the caller that waits for the start
             if not self.ready.done():
                 self.ready.set_exception(error)
         finally:
@@ -105,7 +105,10 @@ class RunningServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's own loop looks ten times a second for the end; this one is told."""
+    """uvicorn's own loop looks ten times a second for the end; this one is told.
+
+    Nothing promises that uvicorn calls these: docs/decisions.md, "Private names of others".
+    """
 
     def __init__(self, config: uvicorn.Config, ready: Future[None]) -> None:
         super().__init__(config)
@@ -130,7 +133,7 @@ class _Server(uvicorn.Server):
             server.close()
         for listener in sockets or []:
             listener.close()
-        # Whoever still waits for an answer is not going to get it.
+        # A client that still waits for an answer does not get it.
         for connection in list(self.server_state.connections):
             cast("Any", connection).transport.abort()
         while self.server_state.tasks:
@@ -140,7 +143,7 @@ class _Server(uvicorn.Server):
 
 
 def _uncancellable() -> Future[None]:
-    """Its waiters may be cancelled, and must not take it along."""
+    """A future that stays when one of its waiters is cancelled."""
     future: Future[None] = Future()
     future.set_running_or_notify_cancel()
     return future

@@ -1,4 +1,4 @@
-"""What a task will answer, turn by turn or second by second."""
+"""The answers of a task, turn by turn or by the time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from .._checks import is_number
 from ._answers import Answer, answer_of
 
 __all__ = ["Playback", "Script", "ScriptLike", "cast_of", "script_of"]
@@ -15,7 +16,7 @@ __all__ = ["Playback", "Script", "ScriptLike", "cast_of", "script_of"]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What one task answers to each poll. Immutable, comparable, and shared by any number of tasks.
+    """The answers of one task to its polls: immutable, and compared by value.
 
     ::
 
@@ -24,20 +25,20 @@ class Script:
     """
 
     answers: tuple[Answer, ...]
-    """In order; the last one is repeated for ever."""
+    """The answers in order; the last one is repeated for ever."""
     moments: tuple[float, ...] | None = None
     """When each answer begins to hold, in seconds; None: each poll takes the next one."""
 
     @classmethod
     def turns(cls, *answers: Answer | str) -> Script:
-        """Each poll takes the next answer; the last one is repeated for ever.
+        """Make a script where each poll takes the next answer; the last one is repeated for ever.
 
         Args:
             answers: At least one; a string is a status.
 
         Raises:
-            TypeError: One of them is no answer.
-            ValueError: There is none.
+            TypeError: One of them is not an answer.
+            ValueError: There are none.
         """
         if not answers:
             msg = "answers must not be empty: a script needs at least one"
@@ -46,19 +47,19 @@ class Script:
 
     @classmethod
     def timeline(cls, timeline: Mapping[float, Answer | str]) -> Script:
-        """Each poll takes the answer that holds at its moment.
+        """Make a script where each poll takes the answer for its time.
 
         Args:
-            timeline: The answer by the seconds since the task began; the first key is 0.
+            timeline: The answers by the seconds since the task began; the first key is 0.
 
         Raises:
-            TypeError: One of the values is no answer, or one of the keys no number.
-            ValueError: A moment is NaN, infinite or negative, or none is 0.
+            TypeError: A value is not an answer, or a key is not a number.
+            ValueError: A key is NaN, infinite or negative, or none is 0.
         """
         for key in timeline:
             _check_moment(key)
         if 0 not in timeline:
-            msg = "timeline must say what holds from second 0"
+            msg = "timeline must have an answer for second 0"
             raise ValueError(msg)
         moments = sorted(timeline)
         return cls(
@@ -67,39 +68,38 @@ class Script:
         )
 
     def play(self, start: float) -> Playback:
-        """Begin to play.
+        """Start the task of this script.
 
         Args:
-            start: The moment at which the task begins, in seconds by whatever clock `next` is
-                given.
+            start: When the task begins, in seconds by the clock that `next` gets.
         """
         return Playback(self, start)
 
 
 class Playback:
-    """A script being played for one task. Not thread-safe."""
+    """A script that one task plays. Not thread-safe."""
 
     __slots__ = ("_turn", "changed", "script", "start")
 
     def __init__(self, script: Script, start: float) -> None:
-        """Begin with the first answer; `Script.play` does the same.
+        """Start the task of a script, as `Script.play` does.
 
         Args:
-            script: What to play.
-            start: The moment at which the task begins, in seconds.
+            script: The script.
+            start: When the task begins, in seconds.
         """
         self.script: Script = script
         self.start: float = start
-        """The moment at which the task began, in seconds."""
+        """When the task began, in seconds."""
         self.changed: float = start
-        """The moment of the last change of the answer, in seconds."""
+        """When the answer last changed, in seconds."""
         self._turn = -1
 
     def next(self, now: float) -> Answer:
-        """Give the answer to a poll.
+        """Return the answer to a poll.
 
         Args:
-            now: The moment of the poll, in seconds.
+            now: The time of the poll, in seconds.
         """
         script = self.script
         if script.moments is not None:
@@ -119,7 +119,7 @@ ScriptLike: TypeAlias = Script | Answer | str | Iterable[Answer | str]
 
 
 def script_of(value: object, name: str = "script") -> Script:
-    """Take answers for the turns of a script.
+    """Make a script of a script or of its turns.
 
     Args:
         value: A script, an answer, a status, or an iterable of answers and statuses.
@@ -141,7 +141,7 @@ def script_of(value: object, name: str = "script") -> Script:
 
 
 def cast_of(value: object) -> tuple[Script | None, dict[str, Script]]:
-    """Tell one script for all tasks from scripts by id.
+    """Split into one script for all tasks, and scripts by id.
 
     Raises:
         TypeError: It is neither.
@@ -154,7 +154,7 @@ def cast_of(value: object) -> tuple[Script | None, dict[str, Script]]:
 
 
 def _check_moment(moment: object) -> None:
-    if not isinstance(moment, int | float) or isinstance(moment, bool):
+    if not is_number(moment):
         msg = f"timeline must have seconds as keys, not {type(moment).__name__}"
         raise TypeError(msg)
     if not 0 <= moment < math.inf:

@@ -1,4 +1,4 @@
-"""Stream's task API, embedded: on a real socket, or in process."""
+"""A server of Stream's task API, on a real socket or in process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HIGHEST_PORT: Final = 65_535
 
 
 class TaskServer:
-    """A small server of Stream's task API, for tests and for trying things out.
+    """A small server of Stream's task API, for tests and experiments.
 
     ::
 
@@ -36,9 +36,9 @@ class TaskServer:
             client = StreamClient(server.api_key, server.api_secret, base_url=server.url)
 
     It starts tasks, answers polls, checks keys and tokens, counts rate limits and plays faults.
-    Stream's official SDKs can talk to it. In process, without a socket, its `app` goes into
-    `httpx.ASGITransport(app=server.app)`, and then it follows the time of the running loop, a
-    `VirtualLoop` included.
+    Stream's official SDKs can talk to it. Without a socket, you can use its `app` in process:
+    `httpx.ASGITransport(app=server.app)`. Then it follows the time of the running loop, also of a
+    `VirtualLoop`.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class TaskServer:
         window: float = 60.0,
         retry_after: bool = True,
     ) -> None:
-        """Prepare; nothing runs before `start` or `with`.
+        """Make a server; it runs after `start` or `with`.
 
         Args:
-            script: What the tasks play that are started through the API. A mapping plants tasks by
-                id instead. None, and for tasks that are not in the mapping: pending, then running,
+            script: The script of the tasks that calls of the API start. A mapping adds tasks by id
+                instead. None, and for tasks that are not in the mapping: pending, then running,
                 then completed with the payload of the operation.
-            api_key: The only key that is known.
-            api_secret: What tokens must be signed with; 32 bytes or more, as HS256 asks.
-            host: Where to listen.
-            port: Where to listen; 0: any port that is free.
+            api_key: The only key that is accepted.
+            api_secret: The secret that signs the tokens; 32 bytes or more, as HS256 requires.
+            host: The address to listen at.
+            port: The port to listen at; 0: any free one.
             pending: How long tasks without a script are pending, in seconds.
             running: How long they are running after that, in seconds.
             limit: Requests per endpoint and window, after which there are 429s.
@@ -85,9 +85,9 @@ class TaskServer:
         self._running_for = seconds(running, "running")
         self._script, planted = cast_of({} if script is None else script)
         self.api_key = api_key
-        """The only key that is known."""
+        """The only key that is accepted."""
         self.api_secret = api_secret
-        """What tokens must be signed with."""
+        """The secret that signs the tokens."""
         self._host = host
         self._port = port
         self._server: RunningServer | None = None
@@ -98,7 +98,7 @@ class TaskServer:
         )
 
     def __repr__(self) -> str:
-        """Show where it listens."""
+        """Show the address that it listens at."""
         return f"TaskServer({self._url if self._server is not None else 'not started'})"
 
     @property
@@ -108,7 +108,7 @@ class TaskServer:
 
     @property
     def url(self) -> str:
-        """The base URL.
+        """The base URL for a client.
 
         Raises:
             RuntimeError: The server is not running.
@@ -130,7 +130,7 @@ class TaskServer:
 
     @property
     def most_in_flight(self) -> int:
-        """How many requests were under way at once, at most."""
+        """The highest number of requests that were under way at once."""
         return self._api.log.most_in_flight
 
     @property
@@ -147,17 +147,17 @@ class TaskServer:
         return self._api.log.polls(task_id)
 
     def add_task(self, script: ScriptLike | None = None, task_id: str | None = None) -> str:
-        """Plant a task; it begins with its first poll.
+        """Add a task; it begins with its first poll.
 
         Args:
-            script: What it plays; None: what tasks play that are started through the API.
+            script: Its script; None: the script of tasks that calls of the API start.
             task_id: Its id; None: a new one.
 
         Returns:
             The id.
 
         Raises:
-            TypeError: `script` is none.
+            TypeError: `script` is not a script.
             ValueError: `script` is empty, or the id is taken.
         """
         task_id = str(uuid.uuid4()) if task_id is None else task_id
@@ -168,10 +168,10 @@ class TaskServer:
         return task_id
 
     def start(self) -> Self:
-        """Listen, and return once requests are accepted. Idempotent.
+        """Start the server, and return when it accepts requests. You may call it twice.
 
         Raises:
-            OSError: Nobody can listen there.
+            OSError: The address cannot be used.
         """
         if self._server is None:
             server = self._launch()
@@ -183,7 +183,7 @@ class TaskServer:
         return self
 
     def stop(self) -> None:
-        """Close everything at once, unanswered requests included. Idempotent."""
+        """Close everything at once, also unanswered requests. You may call it twice."""
         self._api.held.release()
         server, self._server = self._server, None
         if server is not None:
@@ -192,7 +192,7 @@ class TaskServer:
             server.join()
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the server, as `start` does."""
         return self.start()
 
     def __exit__(
@@ -201,11 +201,11 @@ class TaskServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop the server, as `stop` does."""
         self.stop()
 
     async def __aenter__(self) -> Self:
-        """Start, without blocking the loop."""
+        """Start the server without blocking the loop."""
         if self._server is None:
             server = self._launch()
             try:
@@ -221,7 +221,7 @@ class TaskServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop, without blocking the loop."""
+        """Stop the server without blocking the loop."""
         self._api.held.release()
         server, self._server = self._server, None
         if server is not None:

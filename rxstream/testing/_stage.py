@@ -1,4 +1,4 @@
-"""The tasks that a fake or a server knows, and what they are playing."""
+"""The tasks of a fake or a server, and the scripts that they play."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNKNOWN: Final = http_error(404)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Now, by the clock that scripts follow and by the calendar that answers show."""
+    """Now: by the clock of the scripts, and as the date that answers show."""
 
     clock: float
     calendar: datetime
@@ -34,25 +34,24 @@ class Stage:
     """Plays a script for each task id. Thread-safe."""
 
     def __init__(self, script_for: Callable[[str], Script | None]) -> None:
-        """Start without a task.
+        """Make a stage without tasks.
 
         Args:
-            script_for: The script of a task that is polled for the first time; None: Stream does
-                not know it.
+            script_for: Returns the script of a task at its first poll; None: an unknown task.
         """
         self._script_for = script_for
         self._lock = threading.Lock()
         self._playing: dict[str, tuple[Playback, datetime]] = {}
 
     def begin(self, task_id: str, script: Script, now: Moment) -> None:
-        """Let a task begin now, in place of an older one of the same id."""
+        """Start a task now; it replaces an older one with the same id."""
         with self._lock:
             self._playing[task_id] = script.play(now.clock), now.calendar
 
     def poll(
         self, task_id: str, now: Moment, *, quota: Quota | None = None, legacy: bool = False
     ) -> Rendered:
-        """Answer a poll; a task that was never begun begins with its first."""
+        """Answer a poll; a task that has not begun begins with it."""
         with self._lock:
             playing = self._playing.get(task_id)
             if playing is None and (script := self._script_for(task_id)) is not None:

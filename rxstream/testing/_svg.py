@@ -1,4 +1,4 @@
-"""The little of SVG that the diagrams need: the same input gives the same bytes."""
+"""The part of SVG that the diagrams need; the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PURPLE: Final = "#8250df"
 RED: Final = "#d1343b"
 TEAL: Final = "#0a7f86"
 
-# What XML 1.0 has no way to write, escaped or not.
+# Characters that XML 1.0 cannot hold, escaped or not.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -50,7 +50,7 @@ _MILLISECONDS: Final = (1e-3, "ms")
 
 
 class Drawing:
-    """Shapes, one after the other; later ones cover earlier ones. All numbers are pixels."""
+    """A drawing of shapes; later ones cover earlier ones. All numbers are pixels."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -84,9 +84,9 @@ class Drawing:
 
         Args:
             text: Any text; what XML cannot hold becomes a replacement character.
-            anchor: Which end of it stands at `x`: `start`, `middle` or `end`.
-            colour: Of the letters.
-            mono: In a font of fixed width.
+            anchor: Which end of the text is at `x`: `start`, `middle` or `end`.
+            colour: The colour of the letters.
+            mono: Use a font of fixed width.
         """
         font = ' font-family="monospace"' if mono else ""
         side = "" if anchor == "start" else f' text-anchor="{anchor}"'
@@ -105,7 +105,7 @@ class Drawing:
         self._shapes.append("</g>")
 
     def svg(self, height: float) -> str:
-        """Give the whole file."""
+        """Return the text of the SVG file."""
         shapes = "\n".join(self._shapes)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}"'
@@ -115,7 +115,7 @@ class Drawing:
 
 
 class TimeAxis:
-    """Seconds from 0 to the end, on the way from left to right."""
+    """A horizontal axis of seconds, from 0 to `end`."""
 
     def __init__(self, end: float, left: float, right: float) -> None:
         self.left = left
@@ -123,7 +123,7 @@ class TimeAxis:
         self._end = end
 
     def x(self, at: float) -> float:
-        """Where a moment is, in pixels."""
+        """Return the position of a moment, in pixels."""
         return self.left + (self.right - self.left) * (at / self._end)
 
     def draw(self, drawing: Drawing, top: float, bottom: float) -> None:

@@ -18,12 +18,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What an observable said, and when."""
+    """One item, error or completion of an observable, and its time."""
 
     at: float
     """Virtual seconds."""
     kind: Literal["next", "error", "completed"]
-    """Which of the three it was."""
+    """What was emitted: an item, an error or the completion."""
     value: Any = None
     """The item, or the error."""
 
@@ -31,12 +31,14 @@ class Emission:
 class VirtualTime(VirtualTimeScheduler):
     """A scheduler whose time passes only by itself, and exactly (to the microsecond).
 
-    Time starts at 0. Unlike reactivex's schedulers it never adds time when much happens at one
-    instant, cancelled actions do not move the clock, and an action that raises leaves it usable.
+    It differs from reactivex's schedulers: it adds no time when much happens at one instant,
+    cancelled actions do not move the clock, and you can use it after an action has raised.
     """
 
+    # The base's clock, queue and flag are private: docs/decisions.md, "Private names of others".
+
     def __init__(self, *, max_actions: int | None = None) -> None:
-        """Start at 0.
+        """Make a scheduler at second 0.
 
         Args:
             max_actions: How many actions one run may take before it counts as endless; None: no
@@ -52,15 +54,15 @@ class VirtualTime(VirtualTimeScheduler):
         self._max_actions = max_actions
 
     def start(self, until: float | None = None) -> None:
-        """Run what is scheduled, in order, until nothing is left.
+        """Run the scheduled actions in order, until none is left.
 
         Args:
-            until: Stop at this moment instead, in seconds since 0; what is due then is still run,
-                and the clock stands there afterwards.
+            until: Stop at this second instead. Actions that are due then still run, and the clock
+                stays there.
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` actions ran.
         """
         if until is not None and self.to_datetime(until) < self.now:
             msg = f"until must not be before now ({self.to_seconds(self.now)} s), it is {until}"
@@ -77,7 +79,7 @@ class VirtualTime(VirtualTimeScheduler):
             self._clock = self.to_seconds(self.to_datetime(until))
 
     def advance_to(self, time: typing.AbsoluteTime) -> None:
-        """Run what is scheduled up to a moment, that moment included.
+        """Run the scheduled actions up to a moment, that moment included.
 
         Args:
             time: Seconds since 0, or a datetime.
@@ -91,11 +93,11 @@ class VirtualTime(VirtualTimeScheduler):
         self.start(until=self.to_seconds(self.to_datetime(time)))
 
     def record(self, source: Observable[_T], *, until: float | None = None) -> list[Emission]:
-        """Subscribe now, run, and tell what was emitted when.
+        """Subscribe now, run, and return what was emitted when.
 
         Args:
             source: Any observable; it gets this scheduler.
-            until: As for `start`; the subscription is disposed afterwards.
+            until: As for `start`; the subscription is disposed after it.
 
         Raises:
             ValueError: `until` has passed.
@@ -129,7 +131,7 @@ class VirtualTime(VirtualTimeScheduler):
                     self._clock = self.to_seconds(item.duetime)
             if actions == self._max_actions:
                 msg = (
-                    f"{actions} actions and no end in sight, at {self.to_seconds(self.now)} s; "
+                    f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s; "
                     "pass until=, or raise max_actions"
                 )
                 raise RuntimeError(msg)

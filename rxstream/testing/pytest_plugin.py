@@ -1,4 +1,4 @@
-"""Fixtures for pytest, which finds them by itself where this package is installed."""
+"""Fixtures for pytest, which finds them by itself if this package is installed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stream_env(
 ) -> testing.TaskServer:
     """Point `STREAM_API_KEY`, `STREAM_API_SECRET` and `STREAM_BASE_URL` at `task_server`.
 
-    Clients that are made without arguments then talk to it. Gives the server.
+    Clients that you make without arguments then talk to it. Returns the server.
     """
     monkeypatch.setenv("STREAM_API_KEY", task_server.api_key)
     monkeypatch.setenv("STREAM_API_SECRET", task_server.api_secret)
@@ -90,10 +90,10 @@ def fake_async_client() -> Callable[..., FakeAsyncClient]:
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """Fail where the test leaves a thread, a timer, an asyncio task or a socket behind.
+    """Fail if the test leaves a thread, a timer, an asyncio task or a socket behind.
 
-    Fixtures that are named before it in the test's arguments are none of its business; those after
-    it must clean up too.
+    It does not check fixtures that stand before it in the test's arguments; those after it must
+    clean up too.
     """
     with assert_nothing_left():
         yield

@@ -1,4 +1,4 @@
-"""Waits over a real socket, in both colours through the same cases."""
+"""Waits over a real socket, sync and async, through the same cases."""
 
 from __future__ import annotations
 
@@ -291,8 +291,8 @@ def test_an_in_process_application_serves_as_well() -> None:
     assert "url" in asyncio.run(main())
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_a_client_that_was_never_closed_warns(colour: str, server: TaskServer) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_client_that_was_never_closed_warns(kind: str, server: TaskServer) -> None:
     task = server.add_task(completed())
 
     async def leave_open() -> None:
@@ -306,7 +306,7 @@ def test_a_client_that_was_never_closed_warns(colour: str, server: TaskServer) -
             gc.collect()
         await connections.aclose()
 
-    if colour == "async":
+    if kind == "async":
         asyncio.run(leave_open())
         return
     client = StreamClient(server.api_key, server.api_secret, base_url=server.url)

@@ -33,16 +33,16 @@ from rxstream.testing import (
     status,
 )
 
-COLOURS = pytest.mark.parametrize("kind", [FakeClient, FakeAsyncClient])
+FAKES = pytest.mark.parametrize("kind", [FakeClient, FakeAsyncClient])
 
 
 def ask(client: Any, task_id: Any = "t") -> Any:
-    """One call, whatever the colour."""
+    """One call, sync or async."""
     answer = client.get_task(task_id)
     return answer if isinstance(answer, TaskSnapshot) else run_virtual(answer)
 
 
-@COLOURS
+@FAKES
 def test_a_script_is_played_for_each_id(kind: Any) -> None:
     client = kind(Script.turns("pending", completed({"a": 1})))
     assert [ask(client).status, ask(client).status, ask(client, "u").status] == [
@@ -54,13 +54,13 @@ def test_a_script_is_played_for_each_id(kind: Any) -> None:
     assert ask(client).result == {"a": 1}
 
 
-@COLOURS
+@FAKES
 @pytest.mark.parametrize("script", ["running", status("running"), ["running", "x"], ("running",)])
 def test_turns_may_be_given_bare(kind: Any, script: Any) -> None:
     assert ask(kind(script)).status == "running"
 
 
-@COLOURS
+@FAKES
 def test_scripts_by_id_and_an_unknown_id(kind: Any) -> None:
     client = kind({"a": "running", "b": ["pending"]})
     assert ask(client, "b").status == "pending"
@@ -69,7 +69,7 @@ def test_scripts_by_id_and_an_unknown_id(kind: Any) -> None:
     assert (caught.value.status_code, caught.value.code) == (404, 16)
 
 
-@COLOURS
+@FAKES
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -90,7 +90,7 @@ def test_errors_are_the_real_ones(kind: Any, answer: Any, error: Any) -> None:
     assert client.in_flight == 0
 
 
-@COLOURS
+@FAKES
 def test_a_reset_has_its_cause(kind: Any) -> None:
     with pytest.raises(StreamTransportException) as caught:
         ask(kind(reset()))
@@ -98,7 +98,7 @@ def test_a_reset_has_its_cause(kind: Any) -> None:
     assert isinstance(caught.value.__cause__, ConnectionResetError)
 
 
-@COLOURS
+@FAKES
 def test_a_rate_limit_is_enforced(kind: Any) -> None:
     client = kind("running", rate_limit=2, window=30)
     assert ask(client).rate_limit.remaining == 1
@@ -109,14 +109,14 @@ def test_a_rate_limit_is_enforced(kind: Any) -> None:
     assert caught.value.rate_limit.remaining == 0
 
 
-@COLOURS
+@FAKES
 def test_rate_limit_headers_reach_the_snapshot(kind: Any) -> None:
     limit = ask(kind(rate_limited("running", 60, 5, 30))).rate_limit
     assert (limit.limit, limit.remaining) == (60, 5)
     assert 30 <= limit.reset_after.total_seconds() <= 32
 
 
-@COLOURS
+@FAKES
 def test_a_whole_wait_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     script = {0: "pending", 1.5: "running", 3: completed({"x": 1})}
@@ -134,7 +134,7 @@ def test_a_whole_wait_in_virtual_time(kind: Any) -> None:
     assert seen[-2].value.updated_at.timestamp() == 3
 
 
-@COLOURS
+@FAKES
 def test_delay_and_drip_take_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     client = kind([delayed("running", 2), drip(completed(), 0.01)], scheduler=time)
@@ -148,7 +148,7 @@ def test_delay_and_drip_take_virtual_time(kind: Any) -> None:
     assert client.in_flight == 0
 
 
-@COLOURS
+@FAKES
 def test_a_hanging_call_is_cancelled_by_the_deadline(kind: Any) -> None:
     time = VirtualTime()
     client = kind(["pending", hang()], scheduler=time)
@@ -160,7 +160,7 @@ def test_a_hanging_call_is_cancelled_by_the_deadline(kind: Any) -> None:
     assert client.in_flight == 0
 
 
-@COLOURS
+@FAKES
 def test_failure_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     seen = time.record(task_observable(kind(failed("no"), scheduler=time), "t"))
@@ -168,7 +168,7 @@ def test_failure_in_virtual_time(kind: Any) -> None:
     assert isinstance(seen[-1].value, StreamTaskException)
 
 
-@COLOURS
+@FAKES
 def test_a_retried_fault_in_virtual_time(kind: Any) -> None:
     time = VirtualTime()
     client = kind([http_error(503), reset(), completed()], scheduler=time)
@@ -260,7 +260,7 @@ def test_the_sync_fake_delays_in_real_time() -> None:
     assert record.ended - record.at >= 0.02
 
 
-@COLOURS
+@FAKES
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "text"),
     [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rxstream.testing import assert_nothing_left
-from tests.support import COLOURS, Drive
+from tests.support import KINDS, Drive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,6 @@ def nothing_left() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=COLOURS)
+@pytest.fixture(params=KINDS)
 def drive(request: pytest.FixtureRequest) -> Drive:
     return Drive(request.param)

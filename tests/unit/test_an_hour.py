@@ -53,20 +53,20 @@ def pipeline(client: Any, timeout: float) -> Any:
     )
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_on_a_scheduler(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_on_a_scheduler(fake: Any) -> None:
     time = VirtualTime()
-    seen = time.record(pipeline(colour(SCRIPT, scheduler=time), 2 * HOUR))
+    seen = time.record(pipeline(fake(SCRIPT, scheduler=time), 2 * HOUR))
     statuses = [emission.value.status for emission in seen if emission.kind == "next"]
     assert statuses == ["pending", "running", "failed", "running", "completed"]
     assert seen[-1].kind == "completed"
     assert 3_500 <= seen[-1].at <= 3_530
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_past_the_deadline(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_past_the_deadline(fake: Any) -> None:
     time = VirtualTime()
-    client = colour("running", scheduler=time)
+    client = fake("running", scheduler=time)
     seen = time.record(pipeline(client, HOUR))
     assert seen[-1].at == HOUR
     assert isinstance(seen[-1].value, TaskTimeoutException)

@@ -55,7 +55,7 @@ SCRIPTS = st.lists(
     max_size=6,
 ).map(lambda answers: Script.turns(*answers))
 BATCHES = st.lists(SCRIPTS, min_size=1, max_size=5)
-COLOURS = st.sampled_from([FakeClient, FakeAsyncClient])
+FAKES = st.sampled_from([FakeClient, FakeAsyncClient])
 at_random = settings(max_examples=40, deadline=None)
 
 HOW: dict[str, Any] = {
@@ -77,12 +77,12 @@ def facts(outcome: TaskOutcome) -> tuple[Any, ...]:
     )
 
 
-def alone(colour: Any, scripts: dict[str, Script]) -> dict[str, tuple[Any, ...]]:
+def alone(fake: Any, scripts: dict[str, Script]) -> dict[str, tuple[Any, ...]]:
     """What `settle` makes of each of them."""
     found: dict[str, tuple[Any, ...]] = {}
     for task_id in scripts:
         time = VirtualTime()
-        client = colour(scripts, scheduler=time)
+        client = fake(scripts, scheduler=time)
         seen = time.record(task_observable(client, task_id, **HOW).pipe(rxs.settle(task_id)))
         assert [emission.kind for emission in seen] == ["next", "completed"]
         found[task_id] = facts(seen[0].value)
@@ -90,10 +90,10 @@ def alone(colour: Any, scripts: dict[str, Script]) -> dict[str, tuple[Any, ...]]
 
 
 def together(
-    colour: Any, scripts: dict[str, Script], ids: list[str], limit: int | None
+    fake: Any, scripts: dict[str, Script], ids: list[str], limit: int | None
 ) -> list[tuple[Any, ...]]:
     time = VirtualTime()
-    client = colour(scripts, scheduler=time)
+    client = fake(scripts, scheduler=time)
     batch = tasks_observable(client, ids, max_concurrent=limit, **HOW)
     seen = time.record(batch)
     assert seen[-1].kind == "completed"
@@ -106,27 +106,27 @@ def named(scripts: list[Script]) -> dict[str, Script]:
 
 
 @at_random
-@given(BATCHES, COLOURS, st.sampled_from([None, 1, 2]))
+@given(BATCHES, FAKES, st.sampled_from([None, 1, 2]))
 def test_each_outcome_is_that_of_a_wait_alone(
-    scripts: list[Script], colour: Any, limit: int | None
+    scripts: list[Script], fake: Any, limit: int | None
 ) -> None:
     by_id = named(scripts)
-    expected = sorted(alone(colour, by_id).values(), key=repr)
-    assert sorted(together(colour, by_id, list(by_id), limit), key=repr) == expected
+    expected = sorted(alone(fake, by_id).values(), key=repr)
+    assert sorted(together(fake, by_id, list(by_id), limit), key=repr) == expected
 
 
 @at_random
-@given(BATCHES, COLOURS, st.integers(1, 3))
+@given(BATCHES, FAKES, st.integers(1, 3))
 def test_who_asks_again_meanwhile_has_the_same_outcome(
-    scripts: list[Script], colour: Any, times: int
+    scripts: list[Script], fake: Any, times: int
 ) -> None:
     # A first turn that takes a while, so that none has ended before it is asked for again.
     by_id = {
         task_id: Script.turns(delayed("pending", 0.25), *script.answers)
         for task_id, script in named(scripts).items()
     }
-    expected = sorted([*alone(colour, by_id).values()] * times, key=repr)
-    assert sorted(together(colour, by_id, list(by_id) * times, None), key=repr) == expected
+    expected = sorted([*alone(fake, by_id).values()] * times, key=repr)
+    assert sorted(together(fake, by_id, list(by_id) * times, None), key=repr) == expected
 
 
 @settings(max_examples=25, deadline=None)
@@ -148,12 +148,12 @@ def test_on_a_loop_too(scripts: list[Script]) -> None:
 
 
 def polled(
-    events: dict[float, Any], colour: Any = FakeClient, **keywords: Any
+    events: dict[float, Any], fake: Any = FakeClient, **keywords: Any
 ) -> dict[str, list[float]]:
     """When each of three was polled; they poll by themselves every 60 s, and are done after 70."""
     time = VirtualTime()
     wake: Subject[Any] = Subject()
-    client = colour(Script.timeline({0: "running", 70: completed()}), scheduler=time)
+    client = fake(Script.timeline({0: "running", 70: completed()}), scheduler=time)
     for at, event in events.items():
         time.schedule_relative(at, lambda *_, event=event: wake.on_next(event))
     batch = tasks_observable(
@@ -169,16 +169,16 @@ def polled(
 REST = [0, 60, 120]
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 @pytest.mark.parametrize("event", [{"task_id": "b"}, SimpleNamespace(task_id="b")])
-def test_an_event_that_names_a_task_wakes_that_one(colour: Any, event: Any) -> None:
-    assert polled({10: event}, colour) == {"a": REST, "b": [0, 10, 70], "c": REST}
+def test_an_event_that_names_a_task_wakes_that_one(fake: Any, event: Any) -> None:
+    assert polled({10: event}, fake) == {"a": REST, "b": [0, 10, 70], "c": REST}
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 @pytest.mark.parametrize("event", [None, 1, {}, {"type": "x"}, {"task_id": None}, object()])
-def test_an_event_that_names_none_wakes_all(colour: Any, event: Any) -> None:
-    assert polled({10: event}, colour) == {task_id: [0, 10, 70] for task_id in "abc"}
+def test_an_event_that_names_none_wakes_all(fake: Any, event: Any) -> None:
+    assert polled({10: event}, fake) == {task_id: [0, 10, 70] for task_id in "abc"}
 
 
 @pytest.mark.parametrize("task_id", ["other", "", 7, ["a"], {"a": 1}, {"a"}])

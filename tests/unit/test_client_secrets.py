@@ -12,12 +12,12 @@ import jwt
 import pytest
 
 from rxstream import AsyncStreamClient, StreamClient, errors
-from tests.wire import CLIENT_COLOURS, SECRET, Wire, answering
+from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
 
 TOKEN = jwt.encode({"server": True}, SECRET, "HS256")
 
 both = pytest.mark.parametrize("client", [StreamClient, AsyncStreamClient])
-every_colour = pytest.mark.parametrize("colour", CLIENT_COLOURS)
+every_kind_of_client = pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 
 
 def hides(text: str) -> bool:
@@ -52,7 +52,7 @@ ECHO = {"code": 5, "message": f"bad token {TOKEN} of {SECRET}", "more_info": TOK
 ECHO |= {"details": [TOKEN], "exception_fields": {"Authorization": TOKEN}}
 
 
-@every_colour
+@every_kind_of_client
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -68,9 +68,9 @@ ECHO |= {"details": [TOKEN], "exception_fields": {"Authorization": TOKEN}}
 )
 @pytest.mark.parametrize("operation", ["get_task", "delete_channels"])
 def test_exceptions_show_no_secret_though_the_answer_does(
-    colour: str, operation: str, status: int, body: Any
+    client_kind: str, operation: str, status: int, body: Any
 ) -> None:
-    wire = Wire(colour, answering(body, status))
+    wire = Wire(client_kind, answering(body, status))
     argument = "t1" if operation == "get_task" else ["m:c"]
     if status == 200 and operation == "delete_channels" and body is ECHO:
         assert wire.call(operation, argument) is None
@@ -87,22 +87,22 @@ def test_exceptions_show_no_secret_though_the_answer_does(
         assert "***" in vars(error)["raw_response_body"]
 
 
-@every_colour
-def test_snapshots_show_no_secret_though_the_answer_does(colour: str) -> None:
+@every_kind_of_client
+def test_snapshots_show_no_secret_though_the_answer_does(client_kind: str) -> None:
     body = {"task_id": "t1", "status": "failed", "error": f"by {TOKEN}", "result": SECRET}
-    snapshot = Wire(colour, answering(body)).call("get_task", "t1")
+    snapshot = Wire(client_kind, answering(body)).call("get_task", "t1")
     assert (snapshot.error, snapshot.result) == ("by ***", "***")
     assert hides(repr(snapshot))
 
 
-@every_colour
-def test_transport_errors_show_no_secret(colour: str) -> None:
+@every_kind_of_client
+def test_transport_errors_show_no_secret(client_kind: str) -> None:
     def fail(request: httpx.Request) -> NoReturn:
         assert request.headers["authorization"] == TOKEN
         raise httpx.ConnectError(str(request.url), request=request)
 
     with pytest.raises(errors.StreamTransportException) as caught:
-        Wire(colour, fail).call("get_task", "t1")
+        Wire(client_kind, fail).call("get_task", "t1")
     error = caught.value
     assert hides("".join(traceback.format_exception(error)))
     assert hides(repr(vars(error)))
@@ -111,13 +111,13 @@ def test_transport_errors_show_no_secret(colour: str) -> None:
     assert hides(repr(cause.request) + repr(cause.request.headers) + repr(vars(cause)))
 
 
-@every_colour
+@every_kind_of_client
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_log_records_show_no_secret(
-    colour: str, status: int, caplog: pytest.LogCaptureFixture
+    client_kind: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    wire = Wire(colour, answering({"task_id": "t1", **ECHO}, status))
+    wire = Wire(client_kind, answering({"task_id": "t1", **ECHO}, status))
     try:
         wire.call("get_task", "t1")
     except errors.StreamApiException:

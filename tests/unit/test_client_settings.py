@@ -224,6 +224,6 @@ def test_bad_connection_counts_are_refused_by_name(client: Any, value: Any, kind
     [(StreamClient, httpx.AsyncClient()), (AsyncStreamClient, httpx.Client()), (StreamClient, 7)],
     ids=["async for sync", "sync for async", "number"],
 )
-def test_an_http_client_of_the_wrong_colour_is_refused(client: Any, http_client: Any) -> None:
+def test_an_http_client_for_the_other_client_is_refused(client: Any, http_client: Any) -> None:
     with pytest.raises(TypeError, match=r"^http_client must be a (Async)?Client or None"):
         client("key", SECRET, http_client=http_client)

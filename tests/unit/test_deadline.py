@@ -1,4 +1,4 @@
-"""The deadline holds always, and says what was known: the design's section 3, in each colour."""
+"""The deadline holds always, and says what was known: the design's section 3, sync and async."""
 
 from __future__ import annotations
 

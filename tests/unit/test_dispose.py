@@ -25,7 +25,7 @@ from rxstream.testing import (
 )
 from tests.support import TASK, Drive, Recording, seconds_of
 
-BOTH = [FakeClient, FakeAsyncClient]
+FAKES = [FakeClient, FakeAsyncClient]
 
 
 def test_disposing_during_a_pause_ends_the_polling(drive: Drive) -> None:
@@ -63,18 +63,18 @@ def test_disposing_again_or_after_the_end_does_nothing(drive: Drive) -> None:
     assert seen.completed
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_no_timer_is_left_on_the_scheduler_when_a_wait_has_ended(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_no_timer_is_left_on_the_scheduler_when_a_wait_has_ended(fake: Any) -> None:
     time = VirtualTime()
-    task_observable(colour(completed(), scheduler=time), TASK, scheduler=time).subscribe()
+    task_observable(fake(completed(), scheduler=time), TASK, scheduler=time).subscribe()
     time.start()
     assert time.now.timestamp() == 0
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_disposing_while_queued_gives_up_the_place_in_the_queue(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_disposing_while_queued_gives_up_the_place_in_the_queue(fake: Any) -> None:
     time = VirtualTime()
-    client = colour({"slow": hang(), "a": completed(), "b": completed()}, scheduler=time)
+    client = fake({"slow": hang(), "a": completed(), "b": completed()}, scheduler=time)
     gate = Gate(1)
 
     def start(task_id: str) -> tuple[Recording, Any]:
@@ -134,10 +134,10 @@ def test_cancelling_the_awaiting_coroutine_ends_the_wait() -> None:
     run_virtual(main())
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_a_consumers_exception_surfaces_and_ends_the_wait_without_a_retry(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_a_consumers_exception_surfaces_and_ends_the_wait_without_a_retry(fake: Any) -> None:
     time = VirtualTime()
-    client = colour("running", scheduler=time)
+    client = fake("running", scheduler=time)
     errors: list[Exception] = []
 
     def consumer(snapshot: TaskSnapshot) -> None:
@@ -243,11 +243,11 @@ def test_a_client_that_does_not_say_is_left_to_finish_and_closing_it_ends_the_re
     run_virtual(main())
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_no_timer_is_left_of_a_request_that_was_cancelled_in_virtual_time(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_no_timer_is_left_of_a_request_that_was_cancelled_in_virtual_time(fake: Any) -> None:
     time = VirtualTime()
     gate = Gate(1)
-    client = colour(delayed(completed(), 5.0), scheduler=time)
+    client = fake(delayed(completed(), 5.0), scheduler=time)
     wait = task_observable(client, TASK, gate=gate, scheduler=time).subscribe()
     time.advance_by(3.0)
     wait.dispose()

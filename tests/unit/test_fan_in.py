@@ -38,11 +38,11 @@ def after(seconds: float) -> Script:
     return Script.timeline({0: "running", seconds: completed(seconds)})
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_each_id_has_one_outcome_in_the_order_in_which_they_end(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_each_id_has_one_outcome_in_the_order_in_which_they_end(fake: Any) -> None:
     time = VirtualTime()
     scripts = {"a": after(5), "b": failed("no"), "c": after(2), "d": hang()}
-    client = colour(scripts, scheduler=time)
+    client = fake(scripts, scheduler=time)
     seen = time.record(tasks_observable(client, ["a", "b", "c", "d", "e"], timeout=10))
     assert [(e.at, e.kind, e.value.task_id) for e in seen[:-1]] == [
         (0, "next", "b"),

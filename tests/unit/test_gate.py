@@ -37,21 +37,21 @@ def ids(count: int) -> list[str]:
     return [f"t{number}" for number in range(count)]
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 @pytest.mark.parametrize("width", [1, 3, 10])
-def test_no_more_polls_are_in_flight_than_it_is_wide(colour: Any, width: int) -> None:
+def test_no_more_polls_are_in_flight_than_it_is_wide(fake: Any, width: int) -> None:
     time = VirtualTime()
-    client = colour([delayed("running", 1.0), delayed(completed(), 1.0)], scheduler=time)
+    client = fake([delayed("running", 1.0), delayed(completed(), 1.0)], scheduler=time)
     seen = start(client, time, ids(20), gate=Gate(width), timeout=None)
     time.start()
     assert client.most_in_flight == width
     assert all(recording.completed for recording in seen.values())
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_first_come_first_served(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_first_come_first_served(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(delayed(completed(), 1.0), scheduler=time)
+    client = fake(delayed(completed(), 1.0), scheduler=time)
     start(client, time, ids(50), gate=Gate(2))
     time.start()
     assert [request.task_id for request in client.requests] == ids(50)
@@ -131,10 +131,10 @@ def test_clients_that_cannot_be_referred_to_weakly_share_a_bounded_one() -> None
     assert Gate.of(Client()) is Gate.of(Client())
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_after_a_429_nobody_polls_before_the_time_that_the_server_named(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_after_a_429_nobody_polls_before_the_time_that_the_server_named(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(
+    client = fake(
         {"limited": [http_error(429, retry_after=20), completed()], "other": "running"},
         scheduler=time,
     )
@@ -148,10 +148,10 @@ def test_after_a_429_nobody_polls_before_the_time_that_the_server_named(colour: 
     assert others[4] == pytest.approx(23.5)
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
-def test_the_deadline_holds_while_the_gate_is_closed(colour: Any) -> None:
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_the_deadline_holds_while_the_gate_is_closed(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(
+    client = fake(
         {"limited": http_error(429, retry_after=60), "other": completed()}, scheduler=time
     )
     start(client, time, ["limited"])

@@ -1,4 +1,4 @@
-"""What a wait emits, and when it polls: the design's section 3, in each colour."""
+"""What a wait emits, and when it polls: the design's section 3, sync and async."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from tests.support import TASK, Drive, Recording, seconds_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOTH = [FakeClient, FakeAsyncClient]
+FAKES = [FakeClient, FakeAsyncClient]
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_nothing_happens_before_subscribe(colour: Any) -> None:
-    client = colour("running", scheduler=(time := VirtualTime()))
+@pytest.mark.parametrize("fake", FAKES)
+def test_nothing_happens_before_subscribe(fake: Any) -> None:
+    client = fake("running", scheduler=(time := VirtualTime()))
     task_observable(client, TASK, scheduler=time)
     time.start(until=5)
     assert not client.requests
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_each_subscription_polls_for_itself_with_state_of_its_own(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_each_subscription_polls_for_itself_with_state_of_its_own(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(Script.timeline({0: "running", 2.5: completed(7)}), scheduler=time)
+    client = fake(Script.timeline({0: "running", 2.5: completed(7)}), scheduler=time)
     observable = task_observable(
         client, TASK, scheduler=time, poll_interval=backoff.exponential(1.0)
     )
@@ -125,9 +125,9 @@ def test_unknown_statuses_are_not_terminal(drive: Drive, status: str) -> None:
     assert seen.completed
 
 
-@pytest.mark.parametrize("colour", BOTH)
-def test_last_yields_the_snapshot_that_carries_the_result(colour: Any) -> None:
-    client = colour(["running", completed(42)], scheduler=(time := VirtualTime()))
+@pytest.mark.parametrize("fake", FAKES)
+def test_last_yields_the_snapshot_that_carries_the_result(fake: Any) -> None:
+    client = fake(["running", completed(42)], scheduler=(time := VirtualTime()))
     seen: list[Any] = []
     observable = task_observable(client, TASK, scheduler=time).pipe(ops.last())
     observable.subscribe(seen.append)
@@ -174,8 +174,8 @@ def test_a_task_that_has_failed_already_errors_at_the_first_poll(drive: Drive) -
     assert seen.ended_at == 0
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_the_error_names_the_id_that_was_asked_for(colour: str) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_error_names_the_id_that_was_asked_for(kind: str) -> None:
     class Client:
         def get_task(self, task_id: str) -> dict[str, Any]:
             return {"task_id": task_id.upper(), "status": "failed"}
@@ -186,7 +186,7 @@ def test_the_error_names_the_id_that_was_asked_for(colour: str) -> None:
 
     time = VirtualTime()
     errors: list[Any] = []
-    client = Client() if colour == "sync" else AsyncClient()
+    client = Client() if kind == "sync" else AsyncClient()
     task_observable(client, "an-id", scheduler=time).subscribe(on_error=errors.append)
     assert errors[0].task_id == "an-id"
     assert errors[0].snapshot.task_id == "AN-ID"

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from rxstream import AsyncStreamClient, StreamClient, TaskSnapshot, errors
-from tests.wire import CLIENT_COLOURS, SECRET, STARTED, Wire, answering
+from tests.wire import CLIENT_KINDS, SECRET, STARTED, Wire, answering
 
-every_colour = pytest.mark.parametrize("colour", CLIENT_COLOURS)
+every_kind_of_client = pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 
 MINE = KeyError("mine")
 CALLS: list[tuple[str, tuple[Any, ...]]] = [
@@ -22,19 +22,21 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
 every_call = pytest.mark.parametrize(("operation", "args"), CALLS, ids=[call[0] for call in CALLS])
 
 
-@every_colour
+@every_kind_of_client
 @every_call
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_redirects_are_not_followed(colour: str, operation: str, args: Any, status: int) -> None:
-    wire = Wire(colour, answering(status=status, location="https://elsewhere.example/"))
+def test_redirects_are_not_followed(
+    client_kind: str, operation: str, args: Any, status: int
+) -> None:
+    wire = Wire(client_kind, answering(status=status, location="https://elsewhere.example/"))
     with pytest.raises(errors.InvalidResponseException, match="redirect") as caught:
         wire.call(operation, *args)
     assert caught.value.status_code == status
     assert wire.only.url.host == "chat.stream-io-api.com"
 
 
-@pytest.mark.parametrize("colour", CLIENT_COLOURS)
-def test_redirects_are_not_followed_even_if_the_handed_in_client_would(colour: str) -> None:
+@pytest.mark.parametrize("client_kind", CLIENT_KINDS)
+def test_redirects_are_not_followed_even_if_the_handed_in_client_would(client_kind: str) -> None:
     sent: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -42,7 +44,7 @@ def test_redirects_are_not_followed_even_if_the_handed_in_client_would(colour: s
         return httpx.Response(302, headers={"location": "https://elsewhere.example/"})
 
     transport = httpx.MockTransport(answer)
-    poll = _polled if colour == "sync" else _polled_async
+    poll = _polled if client_kind == "sync" else _polled_async
     with pytest.raises(errors.InvalidResponseException):
         poll(transport)
     assert sent == ["chat.stream-io-api.com"]
@@ -61,7 +63,7 @@ def _polled_async(transport: httpx.MockTransport) -> None:
     asyncio.run(main())
 
 
-@every_colour
+@every_kind_of_client
 @every_call
 @pytest.mark.parametrize(
     ("failure", "kind"),
@@ -79,28 +81,30 @@ def _polled_async(transport: httpx.MockTransport) -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
 def test_failures_on_the_way_are_translated_with_their_cause(
-    colour: str, operation: str, args: Any, failure: Exception, kind: str
+    client_kind: str, operation: str, args: Any, failure: Exception, kind: str
 ) -> None:
     def fail(request: httpx.Request) -> NoReturn:
         raise failure
 
     with pytest.raises(errors.StreamTransportException) as caught:
-        Wire(colour, fail).call(operation, *args)
+        Wire(client_kind, fail).call(operation, *args)
     assert caught.value.error_type == kind
     assert caught.value.__cause__ is failure
 
 
-@every_colour
+@every_kind_of_client
 @every_call
-def test_faults_of_the_program_are_not_translated(colour: str, operation: str, args: Any) -> None:
+def test_faults_of_the_program_are_not_translated(
+    client_kind: str, operation: str, args: Any
+) -> None:
     def fail(request: httpx.Request) -> NoReturn:
         raise MINE
 
     with pytest.raises(KeyError, match="mine"):
-        Wire(colour, fail).call(operation, *args)
+        Wire(client_kind, fail).call(operation, *args)
 
 
-@every_colour
+@every_kind_of_client
 @every_call
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
@@ -115,19 +119,19 @@ def test_faults_of_the_program_are_not_translated(colour: str, operation: str, a
     ],
 )
 def test_bad_answers_raise(
-    colour: str, operation: str, args: Any, status: int, body: Any, kind: type[Exception]
+    client_kind: str, operation: str, args: Any, status: int, body: Any, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind) as caught:
-        Wire(colour, answering(body, status)).call(operation, *args)
+        Wire(client_kind, answering(body, status)).call(operation, *args)
     assert type(caught.value) is kind
     assert vars(caught.value)["status_code"] == status
 
 
-@every_colour
-def test_a_task_is_parsed(colour: str) -> None:
+@every_kind_of_client
+def test_a_task_is_parsed(client_kind: str) -> None:
     body = {"task_id": "t1", "status": "Completed", "result": {"url": "u"}, "created_at": 10**18}
     limits = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "9", "x-ratelimit-reset": "1"}
-    snapshot = Wire(colour, answering(body, **limits)).call("get_task", "t1")
+    snapshot = Wire(client_kind, answering(body, **limits)).call("get_task", "t1")
     assert isinstance(snapshot, TaskSnapshot)
     assert (snapshot.task_id, snapshot.is_completed, snapshot.result) == ("t1", True, {"url": "u"})
     assert (snapshot.created_at is not None, snapshot.raw) == (True, body)
@@ -135,8 +139,8 @@ def test_a_task_is_parsed(colour: str) -> None:
     assert snapshot.rate_limit.remaining == 9
 
 
-@every_colour
-def test_headers_are_read_in_any_case_doubled_and_in_any_encoding(colour: str) -> None:
+@every_kind_of_client
+def test_headers_are_read_in_any_case_doubled_and_in_any_encoding(client_kind: str) -> None:
     headers = [
         (b"X-RATELIMIT-Limit", b"60"),
         (b"x-ratelimit-limit", b"50"),
@@ -146,7 +150,7 @@ def test_headers_are_read_in_any_case_doubled_and_in_any_encoding(colour: str) -
         (b"X-Odd", b"\xff\xfe"),
     ]
     body = b'{"task_id": "t1", "status": "running"}'
-    wire = Wire(colour, lambda _: httpx.Response(200, content=body, headers=headers))
+    wire = Wire(client_kind, lambda _: httpx.Response(200, content=body, headers=headers))
     found = wire.call("get_task", "t1").rate_limit
     assert (found.limit, found.remaining) == (60, 7)
     assert found.reset_after.total_seconds() == 20

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream import AsyncStreamClient
-from tests.wire import CLIENT_COLOURS, SECRET, Wire, answering
+from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNSENDABLE = chr(0xD800)
 
-every_colour = pytest.mark.parametrize("colour", CLIENT_COLOURS)
+every_kind_of_client = pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 
 # Each operation that takes a list: its arguments around the list, the list's name, its maximum.
 LISTS: list[tuple[str, Callable[[Any], tuple[Any, ...]], str, int | None]] = [
@@ -54,30 +54,30 @@ PATHS = [case for case in TEXTS if case[2] not in {"operation", "csv_file"}]
 
 
 def refused(
-    colour: str, operation: str, args: tuple[Any, ...], kind: type[Exception], text: str
+    client_kind: str, operation: str, args: tuple[Any, ...], kind: type[Exception], text: str
 ) -> None:
-    wire = Wire(colour, answering())
+    wire = Wire(client_kind, answering())
     with pytest.raises(kind, match=text):
         wire.call(operation, *args)
     assert wire.requests == []
 
 
-@every_colour
+@every_kind_of_client
 @every_list
 def test_no_more_is_sent_than_stream_takes(
-    colour: str, operation: str, around: Any, name: str, maximum: int | None
+    client_kind: str, operation: str, around: Any, name: str, maximum: int | None
 ) -> None:
     most = maximum or 1_000
-    wire = Wire(colour, answering())
+    wire = Wire(client_kind, answering())
     assert wire.call(operation, *around([f"m:{n}" for n in range(most)])) == "t1"
     assert len(wire.requests) == 1
     if maximum is not None:
         too_many = (f"m:{n}" for n in range(maximum + 1))
         text = f"^{name} holds {maximum + 1} entries, and Stream takes at most {maximum} "
-        refused(colour, operation, around(too_many), ValueError, text)
+        refused(client_kind, operation, around(too_many), ValueError, text)
 
 
-@every_colour
+@every_kind_of_client
 @every_list
 @pytest.mark.parametrize(
     ("values", "kind"),
@@ -98,12 +98,12 @@ def test_no_more_is_sent_than_stream_takes(
     ids=repr,
 )
 def test_bad_lists_are_refused_by_name(
-    colour: str, operation: str, around: Any, name: str, maximum: int, values: Any, kind: Any
+    client_kind: str, operation: str, around: Any, name: str, maximum: int, values: Any, kind: Any
 ) -> None:
-    refused(colour, operation, around(values), kind, rf"(^| of ){name} ")
+    refused(client_kind, operation, around(values), kind, rf"(^| of ){name} ")
 
 
-@every_colour
+@every_kind_of_client
 @every_text
 @pytest.mark.parametrize(
     ("value", "kind"),
@@ -119,9 +119,9 @@ def test_bad_lists_are_refused_by_name(
     ids=repr,
 )
 def test_bad_texts_are_refused_by_name(
-    colour: str, operation: str, around: Any, name: str, value: Any, kind: Any
+    client_kind: str, operation: str, around: Any, name: str, value: Any, kind: Any
 ) -> None:
-    refused(colour, operation, around(value), kind, f"^{name} ")
+    refused(client_kind, operation, around(value), kind, f"^{name} ")
 
 
 @pytest.mark.parametrize(

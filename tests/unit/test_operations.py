@@ -15,13 +15,13 @@ import pytest
 
 import rxstream
 from rxstream import AsyncStreamClient, StreamClient
-from tests.wire import CLIENT_COLOURS, SECRET, Wire, answering
+from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
 
 WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WHEN_TEXT = "2024-05-01T12:00:00+00:00"
 
 
-@pytest.fixture(params=CLIENT_COLOURS)
+@pytest.fixture(params=CLIENT_KINDS)
 def wire(request: pytest.FixtureRequest) -> Wire:
     return Wire(request.param, answering())
 
@@ -145,11 +145,11 @@ STARTING = sorted(set(SIMPLEST) - {"get_task"})
     ("operation", "args", "keywords", "method", "path", "body"),
     [pytest.param(*case, id=f"{case[0]}{index}") for index, case in enumerate(OPERATIONS)],
 )
-@pytest.mark.parametrize("colour", CLIENT_COLOURS)
+@pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 def test_each_operation_sends_what_stream_expects(
-    colour: str, operation: str, args: Any, keywords: Any, method: str, path: str, body: Any
+    client_kind: str, operation: str, args: Any, keywords: Any, method: str, path: str, body: Any
 ) -> None:
-    wire = Wire(colour, answering())
+    wire = Wire(client_kind, answering())
     got = wire.call(operation, *args, **keywords)
     sent = wire.only
     assert (got.task_id if operation == "get_task" else got) == "t1"
@@ -192,6 +192,6 @@ def test_each_request_carries_the_same_headers_and_an_id_of_its_own(
 
 @pytest.mark.parametrize("body", [{}, {"task_id": None}, {"task_id": ""}, {"task_id": 7}])
 @pytest.mark.parametrize("operation", STARTING)
-@pytest.mark.parametrize("colour", CLIENT_COLOURS)
-def test_no_task_id_is_nothing_to_wait_for(colour: str, operation: str, body: Any) -> None:
-    assert Wire(colour, answering(body)).call(operation, *SIMPLEST[operation]) is None
+@pytest.mark.parametrize("client_kind", CLIENT_KINDS)
+def test_no_task_id_is_nothing_to_wait_for(client_kind: str, operation: str, body: Any) -> None:
+    assert Wire(client_kind, answering(body)).call(operation, *SIMPLEST[operation]) is None

@@ -1,4 +1,4 @@
-"""What holds of every operator, over random scripts, in both colours, for every way of ending."""
+"""What holds of every operator, over random scripts, sync and async, for every way of ending."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ANSWERS = st.lists(
     min_size=1,
     max_size=8,
 )
-COLOURS = st.sampled_from([FakeClient, FakeAsyncClient])
+FAKES = st.sampled_from([FakeClient, FakeAsyncClient])
 MOMENTS = st.floats(0, 25).map(lambda at: round(at, 3))
 
 each_operator = pytest.mark.parametrize("name", OPERATORS)
@@ -89,10 +89,10 @@ def told(emissions: list[Emission]) -> list[Any]:
 
 @each_operator
 @at_random
-@given(ANSWERS, COLOURS)
-def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, colour: Any) -> None:
+@given(ANSWERS, FAKES)
+def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, fake: Any) -> None:
     time = VirtualTime()
-    client = colour(script, scheduler=time)
+    client = fake(script, scheduler=time)
     seen = time.record(wait(client).pipe(OPERATORS[name]()), until=1_000)
     ends = [index for index, emission in enumerate(seen) if emission.kind != "next"]
     assert ends == [len(seen) - 1], "every wait of these ends, by its deadline at the latest"
@@ -101,12 +101,12 @@ def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, c
 
 @each_operator
 @at_random
-@given(ANSWERS, COLOURS)
-def test_cold_and_each_subscription_on_its_own(name: str, script: Any, colour: Any) -> None:
+@given(ANSWERS, FAKES)
+def test_cold_and_each_subscription_on_its_own(name: str, script: Any, fake: Any) -> None:
     made: list[Any] = []
 
     def source(scheduler: Any) -> Observable[TaskSnapshot]:
-        made.append(colour(script, scheduler=scheduler))
+        made.append(fake(script, scheduler=scheduler))
         return wait(made[-1])
 
     pipeline = reactivex.defer(source).pipe(OPERATORS[name]())
@@ -119,10 +119,10 @@ def test_cold_and_each_subscription_on_its_own(name: str, script: Any, colour: A
 
 @each_operator
 @at_random
-@given(ANSWERS, COLOURS, MOMENTS)
-def test_disposing_leaves_nothing(name: str, script: Any, colour: Any, at: float) -> None:
+@given(ANSWERS, FAKES, MOMENTS)
+def test_disposing_leaves_nothing(name: str, script: Any, fake: Any, at: float) -> None:
     time = VirtualTime()
-    client = colour(script, scheduler=time)
+    client = fake(script, scheduler=time)
     seen: list[float] = []
 
     def note(_: object = None) -> None:
@@ -141,12 +141,12 @@ def test_disposing_leaves_nothing(name: str, script: Any, colour: Any, at: float
 
 @each_operator
 @at_random
-@given(ANSWERS, COLOURS, st.integers(1, 4))
+@given(ANSWERS, FAKES, st.integers(1, 4))
 def test_a_consumers_exception_triggers_nothing(
-    name: str, script: Any, colour: Any, number: int
+    name: str, script: Any, fake: Any, number: int
 ) -> None:
     time = VirtualTime()
-    client = colour(script, scheduler=time)
+    client = fake(script, scheduler=time)
     items = 0
     polls_then = -1
     after: list[object] = []

@@ -35,7 +35,7 @@ SCRIPTS: dict[str, Any] = {
     "c": hang(),
     "d": http_error(404),
 }
-COLOURS = [FakeClient, FakeAsyncClient]
+FAKES = [FakeClient, FakeAsyncClient]
 
 
 def counts(seen: list[Emission]) -> list[tuple[int, int, int, int, int | None]]:
@@ -45,10 +45,10 @@ def counts(seen: list[Emission]) -> list[tuple[int, int, int, int, int | None]]:
     ]
 
 
-@pytest.mark.parametrize("colour", COLOURS)
-def test_it_counts_how_each_wait_ended(colour: Any) -> None:
+@pytest.mark.parametrize("fake", FAKES)
+def test_it_counts_how_each_wait_ended(fake: Any) -> None:
     time = VirtualTime()
-    client = colour(SCRIPTS, scheduler=time)
+    client = fake(SCRIPTS, scheduler=time)
     ids = ["a", "b", "c", "d", None]
     seen = time.record(tasks_observable(client, ids, timeout=10).pipe(rxs.progress(len(ids))))
     assert counts(seen) == [
@@ -146,7 +146,7 @@ def test_what_is_no_outcome_is_an_error_that_says_where_it_belongs() -> None:
     (error,) = ends
     assert isinstance(error, TypeError)
     assert "not dict" in str(error)
-    assert "before anything that maps" in str(error)
+    assert "directly after tasks_observable" in str(error)
     assert not source.observers
 
 

@@ -73,12 +73,12 @@ def drawn_at(console: Console, source: Subject[TaskOutcome], *outcomes: TaskOutc
     return shown(console)
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 @pytest.mark.parametrize("make", [terminal, lambda: Console(file=StringIO())])
-def test_outcomes_pass_through_unchanged(colour: Any, make: Callable[[], Console]) -> None:
+def test_outcomes_pass_through_unchanged(fake: Any, make: Callable[[], Console]) -> None:
     def recorded(*pipeline: Any) -> list[tuple[float, str, Any]]:
         time = VirtualTime()
-        waits = tasks_observable(colour(SCRIPTS, scheduler=time), ["a", "b", "c", "a"], timeout=90)
+        waits = tasks_observable(fake(SCRIPTS, scheduler=time), ["a", "b", "c", "a"], timeout=90)
         seen = time.record(waits.pipe(*pipeline))
         return [(e.at, e.kind, getattr(e.value, "task_id", None)) for e in seen]
 

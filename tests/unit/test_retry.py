@@ -1,4 +1,4 @@
-"""Failed polls: which end the wait, which are retried and when: section 3, in each colour."""
+"""Failed polls: which end the wait, which are retried and when: section 3, sync and async."""
 
 from __future__ import annotations
 

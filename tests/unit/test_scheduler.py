@@ -83,12 +83,12 @@ def test_the_scheduler_of_subscribe_serves_without_an_argument() -> None:
 
 
 @pytest.mark.parametrize("kind", [VirtualTimeScheduler, HistoricalScheduler, TestScheduler])
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 def test_reactivexs_virtual_schedulers_serve_too(
-    kind: Callable[[], VirtualTimeScheduler], colour: Any
+    kind: Callable[[], VirtualTimeScheduler], fake: Any
 ) -> None:
     time = kind()
-    client = colour(TURNS, scheduler=time)
+    client = fake(TURNS, scheduler=time)
     seen: list[TaskSnapshot] = []
     task_observable(client, TASK).subscribe(seen.append, scheduler=time)
     time.start()
@@ -256,7 +256,7 @@ def test_an_async_wait_can_be_started_and_ended_from_another_thread(kind: Any) -
     asyncio.run(main())
 
 
-def test_a_get_task_that_hides_its_colour_is_told_so() -> None:
+def test_a_get_task_that_hides_its_coroutine_is_told_so() -> None:
     class Hidden:
         def get_task(self, task_id: str) -> Any:
             return FakeAsyncClient(completed()).get_task(task_id)

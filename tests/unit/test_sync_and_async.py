@@ -1,4 +1,4 @@
-"""Whatever the client's colour and the scheduler: the right thread, the right clock, our errors."""
+"""Sync or async client, any scheduler: the right thread, the right clock, our errors."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_an_object_with_an_async_call_is_an_async_get_task() -> None:
     assert run_virtual(wait_for_task_async(Client(), TASK)) == 7
 
 
-@pytest.mark.parametrize("colour", ["sync", "async", "sync, virtual", "async, virtual"])
-def test_what_a_foreign_client_raises_is_translated(colour: str) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async", "sync, virtual", "async, virtual"])
+def test_what_a_foreign_client_raises_is_translated(kind: str) -> None:
     class Client:
         def get_task(self, _: str) -> Any:
             raise ConnectionResetError
@@ -82,8 +82,8 @@ def test_what_a_foreign_client_raises_is_translated(colour: str) -> None:
             raise ConnectionResetError
 
     errors: list[Exception] = []
-    client = Client() if colour.startswith("sync") else AsyncClient()
-    if "virtual" in colour:
+    client = Client() if kind.startswith("sync") else AsyncClient()
+    if "virtual" in kind:
         task_observable(client, TASK, retry=None, scheduler=VirtualTime()).subscribe(
             on_error=errors.append
         )
@@ -199,7 +199,7 @@ def test_its_request_is_cancelled_wherever_the_wait_is_disposed(
 
 @pytest.mark.parametrize("virtual", [True, False])
 @pytest.mark.parametrize("answer", [{}, {"nothing": "known"}, 3, None])
-def test_an_answer_that_is_no_task_ends_the_wait_of_either_colour(
+def test_an_answer_that_is_no_task_ends_the_wait_of_either_client(
     answer: Any, *, virtual: bool
 ) -> None:
     class Client:

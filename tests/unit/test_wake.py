@@ -27,10 +27,10 @@ from rxstream.testing import (
 from tests.support import TASK, Recording, seconds_of
 
 
-def drive(script: Any, events: dict[float, Any], colour: Any = FakeClient, **keywords: Any) -> Any:
+def drive(script: Any, events: dict[float, Any], fake: Any = FakeClient, **keywords: Any) -> Any:
     time = VirtualTime()
     wake: Subject[Any] = Subject()
-    seen = Recording(colour(script, scheduler=time))
+    seen = Recording(fake(script, scheduler=time))
     observable = task_observable(
         seen.client, TASK, **{"poll_interval": 60, "timeout": 600, "wake": wake} | keywords
     )
@@ -42,12 +42,12 @@ def drive(script: Any, events: dict[float, Any], colour: Any = FakeClient, **key
     return seen
 
 
-@pytest.mark.parametrize("colour", [FakeClient, FakeAsyncClient])
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
 @pytest.mark.parametrize(
     "event", [None, 1, "x", {"type": "x"}, {"task_id": TASK}, SimpleNamespace(task_id=TASK)]
 )
-def test_an_event_polls_now_and_the_cadence_goes_on_from_there(colour: Any, event: Any) -> None:
-    seen = drive(Script.timeline({0: "running", 100: completed()}), {10: event}, colour)
+def test_an_event_polls_now_and_the_cadence_goes_on_from_there(fake: Any, event: Any) -> None:
+    seen = drive(Script.timeline({0: "running", 100: completed()}), {10: event}, fake)
     assert seen.polled_at == [0, 10, 70, 130]
 
 
