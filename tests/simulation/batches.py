@@ -28,6 +28,7 @@ def wait_for_many(play: Play) -> None:
 
     def laws() -> _Watched:
         batch = BatchLaws(play.book, name, client.gate_laws, how, most, is_pushed=is_pushed)
+        batch.wake = wake
         made.append(batch)
         play.batches.append(batch)
         play.note(name, "batch", (limit, how))

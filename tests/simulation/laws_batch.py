@@ -32,6 +32,7 @@ class BatchLaws:
         self.name = name
         self.is_over = self.is_busy = False
         self.source_is_open = True
+        self.wake: object = None
         self.has_begun = self.is_closed = self.is_in_source = False
         self._gate = gate
         self._how = how
@@ -89,6 +90,7 @@ class BatchLaws:
 
     def _begin(self, task_id: str, now: float, *, is_over: bool = False) -> WaitLaws:
         wait = WaitLaws(self.book, task_id, self._gate, self._how, now, emits=False)
+        wait.wake = self.wake
         if not is_over:
             self._waits.setdefault(task_id, deque()).append(wait)
         self.book.counts["waits"] += 1

@@ -73,9 +73,6 @@ class SharerLaws:
         """Whether it may have a call under way."""
         return self.shared.in_flight > 0
 
-    def woken(self, now: float) -> None:
-        """An event says that it should poll now."""
-
     def emitted(self, snapshot: object) -> None:
         """It emits."""
         if self.is_over:

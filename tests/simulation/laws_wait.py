@@ -25,6 +25,8 @@ __all__ = ["WaitLaws"]
 EMITS, ENDS = "an answer is emitted at once", "a wait ends at once"
 # The last poll before a deadline: 50 ms and two round trips before it, or half-way there.
 LAST = 0.05
+# However often it is woken, it need not poll more often than so.
+FLOOR = 1.0
 
 
 class WaitLaws:
@@ -42,6 +44,7 @@ class WaitLaws:
         self.gate = gate
         self.how = how
         self.emits = emits
+        self.wake: object = None
         self.calls = 0
         self.is_calling = self.is_over = self.is_failing = self.is_busy = False
         self.due_from = self.due_till = self.sent = now
@@ -129,11 +132,14 @@ class WaitLaws:
         self.due_from = self.due_till = math.inf
         self.book.owe(self.name, ENDS, f"of {reason!r}"[:120])
 
-    def woken(self, now: float) -> None:
-        """An event says that it should poll now."""
+    def woken(self, now: float, *, is_heard: bool) -> None:
+        """An event says that it should poll now; not all of them listen."""
         self._was_woken, self._woken_at = True, now
-        if not (self.is_over or self.is_calling or self.is_failing):
-            self.due_from = min(self.due_from, now)
+        if self.is_over or self.is_calling or self.is_failing:
+            return
+        self.due_from = min(self.due_from, now)
+        if is_heard:
+            self.due_till = min(self.due_till, max(now, self.sent + FLOOR))
 
     def emitted(self, snapshot: object) -> None:
         """It emits."""

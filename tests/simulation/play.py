@@ -216,9 +216,9 @@ class Play:
         else:
             woken = waits
         self.note("wake", "wake", event)
-        for wait in list(woken):
-            wait.woken(self.now())
         wake = self.draws.choice(self._wakes)
+        for wait in list(woken):
+            wait.woken(self.now(), is_heard=wait.wake is wake)
         self.world.call("wake", lambda: wake.on_next(event))
 
     def look_if_idle(self) -> None:

@@ -47,6 +47,7 @@ def single(play: Play, client: Client, name: str) -> Observable[Any]:
 
     def laws() -> WaitLaws:
         wait = WaitLaws(play.book, name, client.gate_laws, how, play.now())
+        wait.wake = wake
         client.owners[name] = lambda _: wait
         play_waits.append(wait)
         play.book.counts["waits"] += 1
