@@ -8,8 +8,8 @@ import time
 from collections import Counter
 
 from .draws import HAZARDS
-from .report import show, told
 from .play import play
+from .report import show, told
 
 
 def main() -> int:

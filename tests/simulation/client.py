@@ -43,10 +43,9 @@ class Client:
 
     cancel_safe = True
 
-    def __init__(self, play: Play, server: Server, gate: GateLaws, width: int) -> None:
+    def __init__(self, play: Play, server: Server, gate: GateLaws) -> None:
         self.play = play
         self.gate_laws = gate
-        self.max_connections = width
         self.owners: dict[str, Callable[[float], TaskLaws | None]] = {}
         self._server = server
         self._is_closed = False
@@ -172,4 +171,3 @@ class _Paused:
             return (yield from self._attempt)
         finally:
             self._attempt.close()
-

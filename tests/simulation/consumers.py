@@ -68,9 +68,7 @@ def probed(
 
 
 class _Probe(abc.ObserverBase[Any]):
-    def __init__(
-        self, play: Play, laws: SubscriptionLaws, observer: abc.ObserverBase[Any]
-    ) -> None:
+    def __init__(self, play: Play, laws: SubscriptionLaws, observer: abc.ObserverBase[Any]) -> None:
         self._play = play
         self._laws = laws
         self._observer = observer

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from rxstream import backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
 __all__ = ["HAZARDS", "Draws", "How", "Row", "ScheduleFault"]
 
@@ -143,13 +143,3 @@ class Draws(random.Random):
             return How(self.cadence(), self.one(None, 60.0, 400.0), self.retry())
         timeout = self.one(None, 0.0, 0.125, 1.0, 5.0, 30.0, 30.0, 60.0, 60.0, 400.0)
         return How(self.cadence(), timeout, self.retry())
-
-
-def some(draws: Draws, least: int, most: int, make: Callable[[], T]) -> Sequence[T]:
-    """A few of something."""
-    return [make() for _ in range(draws.randint(least, most))]
-
-
-def delays_of(row: Row, number: int) -> list[float]:
-    """The first delays of a row, for the trace."""
-    return list(chain(row.delays, repeat(row.delays[-1], number)))[:number]

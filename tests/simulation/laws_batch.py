@@ -25,7 +25,7 @@ ONE = "each id has one outcome for each time it came"
 class BatchLaws:
     """One subscription to a batch."""
 
-    def __init__(  # noqa: PLR0913 -- what a batch is made of
+    def __init__(
         self, book: Book, name: str, gate: GateLaws, how: How, limit: float, *, is_pushed: bool
     ) -> None:
         self.book = book

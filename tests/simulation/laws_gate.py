@@ -29,7 +29,7 @@ class GateLaws:
     answer, and nobody else who asks. Only there can it be said what the reserve forbids.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a gate is made of
+    def __init__(
         self,
         book: Book,
         name: str,
@@ -93,6 +93,10 @@ class GateLaws:
                 until = now + min(answer.named, BELIEVED)
                 self._closed_until = max(self._closed_until, until)
 
+    def may_have_begun(self) -> None:
+        """On a loop a call may be cancelled before its client hears of it; it counts too."""
+        self._answers += self._slack > 0
+
     def _must_be_open(self, now: float) -> None:
         is_closed = now < self._closed_until - EPSILON
         if is_closed and now > self._closed_at + self._slack:
@@ -119,7 +123,12 @@ class GateLaws:
 
     def _must_keep_the_reserve(self, now: float) -> None:
         budget = self._budget
-        if budget is None or budget.is_lifted or self._known != budget.window(now) or self._sent < self._known_since:
+        if (
+            budget is None
+            or budget.is_lifted
+            or self._known != budget.window(now)
+            or self._sent < self._known_since
+        ):
             return
         left, remaining = budget.left(now), budget.remaining(now) + budget.untold
         if remaining < 1:

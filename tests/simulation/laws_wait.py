@@ -36,7 +36,7 @@ class WaitLaws:
     gate's line, and polls when the gate lets it.
     """
 
-    def __init__(  # noqa: PLR0913 -- what a subscription is made of
+    def __init__(
         self, book: Book, name: str, gate: GateLaws, how: How, now: float, *, emits: bool = True
     ) -> None:
         self.book = book
@@ -201,5 +201,7 @@ class WaitLaws:
 
     def _over(self, now: float) -> None:
         self.is_over, self.ended_at = True, now
+        if not self.is_calling and self.due_from <= now:
+            self.gate.may_have_begun()
         self.book.paid(self.name, EMITS, ENDS)
         self.gate.waits.remove(self)

@@ -147,14 +147,12 @@ def limiter_of(draws: Draws) -> Limiter | None:
         return None
     if draws.is_crowded:
         return FixedMinute(draws.one(10, 12, 16, 60))
-    limit = draws.one(5, 12, 30, 60, 200, 1000)
-    kind = draws.randrange(7)
-    if kind <= 1:
-        return FixedMinute(limit)
-    if kind == 2:
-        return FixedMinute(limit, draws.one(10.0, 30.0))
-    if kind == 3:
-        return FromFirst(limit, draws.one(10.0, 60.0))
-    if kind == 4:
-        return SlidingLog(limit, tells_oldest=draws.random() < 0.5)  # noqa: S311
-    return Bucket(limit, tells_next=draws.random() < 0.5)  # noqa: S311
+    limit, is_first = draws.one(5, 12, 30, 60, 200, 1000), draws.random() < 0.5
+    kinds: list[Limiter] = [
+        FixedMinute(limit),
+        FixedMinute(limit, draws.one(10.0, 30.0)),
+        FromFirst(limit, draws.one(10.0, 60.0)),
+        SlidingLog(limit, tells_oldest=is_first),
+        Bucket(limit, tells_next=is_first),
+    ]
+    return draws.choice(kinds)

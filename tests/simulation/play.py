@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from reactivex.subject import Subject
 
-from rxstream import Gate
-
 from .batches import wait_for_many
 from .book import Book, Mischief, Violation
-from .client import AsyncClient, SyncClient
 from .draws import Draws
-from .laws_gate import GateLaws
-from .server import Server
+from .setting import make_clients
 from .singles import fan_in_many, share_one, wait_for_one
 from .worlds import LoopWorld, SchedulerWorld
 
@@ -26,7 +22,9 @@ if TYPE_CHECKING:
     from .client import Client
     from .consumers import Consumer
     from .laws_batch import BatchLaws
+    from .laws_gate import GateLaws
     from .laws_wait import WaitLaws
+    from .server import Server
     from .worlds import World
 
 __all__ = ["Play", "Result", "play"]
@@ -73,7 +71,7 @@ class Play:
         self._wakes: list[Subject[Any]] = []
         self._names = 0
         self._acts = 0
-        self._servers = [Server(draws) for _ in range(draws.one(1, 1, 2))]
+        self._servers: list[Server] = []
         self.gates: list[GateLaws] = []
         self._clients: list[Client] = []
         self._kind = kind
@@ -109,8 +107,7 @@ class Play:
     def begin(self) -> None:
         """Make the clients, and say what begins when."""
         draws = self.draws
-        for server in self._servers:
-            self._make_clients(server)
+        self._servers, self._clients = make_clients(self, is_sync=self._kind == "sync")
         starts: list[Callable[[Play], None]] = []
         starts += [wait_for_one] * draws.randrange(8)
         starts += [wait_for_many] * draws.randrange(4)
@@ -126,31 +123,6 @@ class Play:
             if draws.hazard("wake", 0.5):
                 self.world.later(draws.delay(self.calm_at), self._wake_some)
         self.world.later(self.calm_at, self._calm)
-
-    def _make_clients(self, server: Server) -> None:
-        draws = self.draws
-        shared: GateLaws | None = None
-        count, shares = draws.one(1, 1, 2, 3), draws.random() < 0.7
-        for _ in range(count):
-            width = draws.one(1, 2, 5, 8, 9, 20, 100)
-            width = draws.one(9, 20, 100) if draws.is_crowded else width
-            reserve = draws.one(0.0, 0.1, 0.1, 0.5)
-            if shared is None or not shares:
-                is_alone = count == 1 or shares
-                shared = GateLaws(
-                    self.book,
-                    self.name("g"),
-                    Gate(width, reserve=reserve),
-                    width,
-                    reserve,
-                    is_loop=self.world.is_loop,
-                    budget=server.budget if is_alone else None,
-                )
-                self.gates.append(shared)
-            kind = SyncClient if self._kind == "sync" else AsyncClient
-            client = kind(self, server, shared, width)
-            client.cancel_safe = draws.random() < 0.7
-            self._clients.append(client)
 
     def _calm(self) -> None:
         """From here on nothing goes wrong any more, and all that can end must end."""

@@ -144,9 +144,7 @@ class Server:
             return Answer("transient", error, latency, told, float(after or 0))
         if kind == 5:
             status, gives_up = draws.one((400, False), (404, False), (503, True))
-            error = StreamApiException(
-                status_code=status, unrecoverable=gives_up, rate_limit=told
-            )
+            error = StreamApiException(status_code=status, unrecoverable=gives_up, rate_limit=told)
             return Answer("final", error, latency, told)
         if kind == 6:
             return Answer("final", draws.one({"foreign": 1}, "<html>", None, 7), latency)
@@ -155,9 +153,7 @@ class Server:
         )
         return Answer("final", wrong, latency)
 
-    def _task(
-        self, task_id: str, now: float, told: RateLimitInfo | None, latency: float
-    ) -> Answer:
+    def _task(self, task_id: str, now: float, told: RateLimitInfo | None, latency: float) -> Answer:
         draws = self._draws
         ends = (now + draws.expovariate(1 / self._duration), draws.random() < 0.8)
         at, is_well = self._tasks.setdefault(task_id, ends)

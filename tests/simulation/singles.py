@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import reactivex
@@ -159,7 +160,7 @@ def _hold_pauses(play: Play, name: str, row: Row) -> None:
 
     def look() -> None:
         tries = [wait for wait in play.waits if wait.name == name]
-        for number, (before, after) in enumerate(zip(tries, tries[1:], strict=False)):
+        for number, (before, after) in enumerate(pairwise(tries)):
             pause = row.at(number)
             last = before.last
             is_named = last is not None and last.named and last.value is before.end

@@ -72,7 +72,7 @@ def make_source(play: Play, name: str, laws: list[BatchLaws]) -> tuple[Any, bool
         kinds += ["async generator", "async iterator"]
     kind = play.draws.choice(kinds)
     if kind == "pushed":
-        return _pushed(ids), True
+        return Observable(_Pusher(ids).subscribe), True
     if kind == "iterator":
         return _Iterator(ids), False
     if kind == "async iterator":
@@ -176,42 +176,46 @@ async def _pause(ids: _Ids) -> None:
         await asyncio.sleep(pause)
 
 
-def _pushed(ids: _Ids) -> Observable[Any]:
+class _Pusher:
     """Pushes at random moments, and when a consumer makes it."""
-    subject: Subject[Any] = Subject()
-    play = ids.play
 
-    def push() -> None:
-        if not ids.laws.source_is_open:
+    def __init__(self, ids: _Ids) -> None:
+        self._ids = ids
+        self._subject: Subject[Any] = Subject()
+
+    def push(self) -> None:
+        """Push one more id, or the end."""
+        if not self._ids.laws.source_is_open:
             return
         try:
-            item = ids.next()
+            item = self._ids.next()
         except StopIteration:
-            ids.ended(None)
-            subject.on_completed()
+            self._ids.ended(None)
+            self._subject.on_completed()
         except SourceFault as fault:
-            ids.ended(fault)
-            subject.on_error(fault)
+            self._ids.ended(fault)
+            self._subject.on_error(fault)
         else:
-            ids.came(item)
-            subject.on_next(item)
+            self._ids.came(item)
+            self._subject.on_next(item)
 
-    def tick() -> None:
-        for _ in range(play.draws.one(1, 1, 3)):
-            push()
-        if ids.laws.source_is_open and not ids.laws.is_over:
-            play.world.later(play.draws.one(0.0, 0.5, 4.0), tick)
-
-    def subscribe(observer: Any, scheduler: Any = None) -> Any:
-        ids.laws.has_begun = True
-        subscription = subject.subscribe(observer, scheduler=scheduler)
-        play.pushes.append(push)
-        play.world.later(play.draws.one(0.0, 1.0), tick)
+    def subscribe(self, observer: Any, scheduler: Any = None) -> Any:
+        """Begin to push."""
+        play, laws = self._ids.play, self._ids.laws
+        laws.has_begun = True
+        subscription = self._subject.subscribe(observer, scheduler=scheduler)
+        play.pushes.append(self.push)
+        play.world.later(play.draws.one(0.0, 1.0), self._tick)
 
         def dispose() -> None:
-            ids.laws.closed()
+            laws.closed()
             subscription.dispose()
 
         return Disposable(dispose)
 
-    return Observable(subscribe)
+    def _tick(self) -> None:
+        draws = self._ids.play.draws
+        for _ in range(draws.one(1, 1, 3)):
+            self.push()
+        if self._ids.laws.source_is_open and not self._ids.laws.is_over:
+            self._ids.play.world.later(draws.one(0.0, 0.5, 4.0), self._tick)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .book import Book
 
-__all__ = ["LoopWorld", "SchedulerWorld", "Scene", "World"]
+__all__ = ["LoopWorld", "Scene", "SchedulerWorld", "World"]
 
 _ENDLESS = 400_000
 
