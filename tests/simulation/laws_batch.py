@@ -86,7 +86,7 @@ class BatchLaws:
                 continue
             self._unanswered[item] += 1
             if not self._waits.get(item):
-                self._begin(item, now)
+                self._begin(item, self._since(item, now) if self._unanswered[item] > 1 else now)
 
     def _begin(self, task_id: str, now: float, *, is_over: bool = False) -> WaitLaws:
         wait = WaitLaws(self.book, task_id, self._gate, self._how, now, emits=False)
@@ -96,13 +96,17 @@ class BatchLaws:
         self.book.counts["waits"] += 1
         return wait
 
+    def _since(self, task_id: str, now: float) -> float:
+        """Since when an id is waited for that came in the instant in which its wait ended."""
+        before = self._ended.get(task_id)
+        return now if before is None else before.ended_at
+
     def wait_of(self, task_id: str, now: float) -> WaitLaws | None:
         """The wait that a poll belongs to."""
         waits = self._waits.get(task_id, deque())
         is_ending = not waits or self.book.owes(waits[-1].name, ENDS)
         if is_ending and self._unanswered[task_id] > len(waits) and not self.is_over:
-            # It came again in the instant in which its wait ended, and is waited for anew.
-            return self._begin(task_id, now)
+            return self._begin(task_id, now if waits else self._since(task_id, now))
         return waits[-1] if waits else self._ended.get(task_id)
 
     def outcome(self, now: float, outcome: TaskOutcome) -> None:
@@ -131,8 +135,8 @@ class BatchLaws:
             return  # asked for more than once, and answered with the same
         self._last[task_id] = outcome
         waits = self._waits.get(task_id)
-        # It came again in the instant in which its wait ended, and was waited for anew.
-        wait = waits.popleft() if waits else self._begin(task_id, now, is_over=True)
+        since = self._since(task_id, now)
+        wait = waits.popleft() if waits else self._begin(task_id, since, is_over=True)
         self._ended[task_id] = wait
         wait.ended(now, outcome.error)
         if not wait.is_last(outcome.snapshot, now):
