@@ -25,7 +25,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_wire": {"_checks", "_values", "_time", "errors"},
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
-    "_merge": {"_time"},
+    "_merge": {"_shared", "_time"},
     "_wait": {
         "_shared",
         "_checks",

@@ -4,31 +4,64 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from reactivex import abc
+from reactivex.disposable import (
+    CompositeDisposable,
+    SerialDisposable,
+    SingleAssignmentDisposable,
+)
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reactivex import abc
+    from reactivex import Observable
+
+    from .._time.clock import Clock
 
 __all__ = ["Downstream"]
 
 T = TypeVar("T")
 
 
-class Downstream(Generic[T]):
+class Downstream(abc.DisposableBase, Generic[T]):
     """Calls an observer, one call at a time, and its end after that.
 
     Any thread may hand over an item or the end. What comes while the observer is being called is
     passed on afterwards, by the thread that is calling it. Nothing is passed on after the end. No
-    lock is held during a call. What the observer raises closes it, and is remembered.
+    lock is held during a call.
+
+    What the observer raises is its own. It ends everything, and goes to whoever made the call.
+    Where reactivex hands it back as an error of the source, it is raised again.
     """
 
-    __slots__ = ("_busy", "_end", "_fault", "_lock", "_observer", "_queue", "count", "last")
+    __slots__ = (
+        "_busy",
+        "_clock",
+        "_end",
+        "_fault",
+        "_lock",
+        "_observer",
+        "_queue",
+        "count",
+        "current",
+        "last",
+        "resources",
+    )
 
-    def __init__(self, observer: abc.ObserverBase[T]) -> None:
+    def __init__(self, observer: abc.ObserverBase[T], clock: Clock) -> None:
+        """Begin with no source and no resources.
+
+        Args:
+            observer: Whom to call.
+            clock: In its next turn the source is disposed if the observer raises.
+        """
         self._observer = observer
-        self._lock = threading.Lock()
+        self._clock = clock
+        # Re-entrant: a signal handler or a finaliser may close it in the middle of anything.
+        self._lock = threading.RLock()
         self._busy = False
         self._queue: deque[T] | None = None
         self._end: Callable[[], object] | None = None
@@ -37,6 +70,56 @@ class Downstream(Generic[T]):
         """The last item that was passed on."""
         self.count = 0
         """How many items were passed on."""
+        self.current = SerialDisposable()
+        """The subscription to the source, or what is under way in its place."""
+        self.resources = CompositeDisposable()
+        """What goes with it: timers, other subscriptions."""
+
+    def subscribe_to(
+        self,
+        source: Observable[Any],
+        scheduler: abc.SchedulerBase | None,
+        *,
+        on_next: Callable[[Any], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        on_completed: Callable[[], None] | None = None,
+    ) -> abc.DisposableBase:
+        """Subscribe to a source, in place of what was current; give what disposes everything.
+
+        Args:
+            source: What to subscribe to.
+            scheduler: The scheduler of the subscription.
+            on_next: What to do with an item; None: pass it on.
+            on_error: What to do with an error of the source; None: pass it on.
+            on_completed: What to do at the end; None: pass it on.
+        """
+
+        def failed(error: Exception) -> None:
+            self.raise_if_own(error)
+            handle(error)
+
+        handle = self.on_error if on_error is None else on_error
+        # The place is taken first. The source may fail, and another thread subscribe again,
+        # before this subscription has been given back.
+        place = SingleAssignmentDisposable()
+        self.current.disposable = place
+        try:
+            place.disposable = source.subscribe(
+                self.on_next if on_next is None else on_next,
+                failed,
+                self.on_completed if on_completed is None else on_completed,
+                scheduler=scheduler,
+            )
+        except BaseException:
+            self.dispose()
+            raise
+        return self
+
+    @override
+    def dispose(self) -> None:
+        """Dispose the source and the resources. An end can still be passed on."""
+        self.current.dispose()
+        self.resources.dispose()
 
     def on_next(self, item: T) -> None:
         """Pass an item on, after those that came before it."""
@@ -44,13 +127,16 @@ class Downstream(Generic[T]):
             if self._end is not None:
                 return
             if self._busy:
-                if self._queue is None:
-                    self._queue = deque()
-                self._queue.append(item)
+                queue = self._queue
+                if queue is None:
+                    queue = self._queue = deque()
+                queue.append(item)
                 return
             self._busy = True
         while True:
-            self._pass_on(item)
+            self.last = item
+            self.count += 1
+            self._call(self._observer.on_next, item)
             with self._lock:
                 if not self._queue:
                     self._busy = False
@@ -59,7 +145,7 @@ class Downstream(Generic[T]):
                     break
                 item = self._queue.popleft()
         if end is not None:
-            end()
+            self._call(end)
 
     def on_error(self, error: Exception) -> None:
         """End with an error. It overtakes items that wait."""
@@ -84,7 +170,7 @@ class Downstream(Generic[T]):
                 self._queue = None
             if self._busy:
                 return
-        end()
+        self._call(end)
 
     def close(self) -> None:
         """Pass nothing on any more, not even an end."""
@@ -92,22 +178,25 @@ class Downstream(Generic[T]):
             self._end = _nothing
             self._queue = None
 
-    def raise_its_own(self) -> None:
-        """Raise what the observer raised, before it is passed on as the source's error.
+    def raise_if_own(self, error: Exception) -> None:
+        """Raise an error that the observer raised; it is none of the source's.
 
-        reactivex mistakes it for one if the source emits during `subscribe`.
+        reactivex reports it as one where the source emits while it is being subscribed to, and so
+        do sources that catch what their observer raises.
         """
-        if self._fault is not None:
-            raise self._fault
+        if error is self._fault:
+            raise error
 
-    def _pass_on(self, item: T) -> None:
-        self.last = item
-        self.count += 1
+    def _call(self, call: Callable[..., object], *arguments: object) -> None:
         try:
-            self._observer.on_next(item)
+            call(*arguments)
         except BaseException as fault:
             self._fault = fault
             self.close()
+            self.resources.dispose()
+            # Not at once: a source that catches the fault could not hand it back any more, and
+            # nobody would hear of it.
+            self._clock.call_later(0.0, self.current.dispose)
             raise
 
 

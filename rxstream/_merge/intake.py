@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from reactivex import abc
 from typing_extensions import override
 
+from .._shared.guard import interruption_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,6 +48,7 @@ class Intake(abc.DisposableBase, Generic[T]):
         "_clock",
         "_count",
         "_filling",
+        "_is_interrupted",
         "_items",
         "_limit",
         "_lock",
@@ -79,7 +82,8 @@ class Intake(abc.DisposableBase, Generic[T]):
         self._on_end = on_end
         self._limit = limit
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_interrupted = interruption_of(self._lock)
         self._running: dict[int, abc.DisposableBase | None] = {}
         self._state = _State.OPEN
         self._filling = False
@@ -173,18 +177,50 @@ class Intake(abc.DisposableBase, Generic[T]):
     @override
     def dispose(self) -> None:
         """Ask for nothing more, and stop what runs."""
+        if self._is_interrupted():
+            self._clock.post(self.dispose)
+            return
+        if (running := self._close()) is None:
+            return
+        try:
+            _dispose(running)
+        finally:
+            # Last: closing a user's generator may raise.
+            self._items.dispose()
+
+    def dispose_around(self, number: int) -> None:
+        """The same from within a call by what was started for an item.
+
+        Whoever is calling is disposed in the clock's next turn. Disposed at once it could not hand
+        back what its observer has raised.
+        """
+        if (running := self._close()) is None:
+            return
+        calling = running.pop(number, None)
+
+        def dispose() -> None:
+            try:
+                _dispose({number: calling})
+            finally:
+                self._items.dispose()
+
+        self._clock.call_later(0.0, dispose)
+        _dispose(running)
+
+    def _close(self) -> dict[int, abc.DisposableBase | None] | None:
+        """Ask for nothing more, and give what ran; None if that was done before."""
         with self._lock:
             if self._state is _State.DISPOSED:
-                return
+                return None
             self._state = _State.DISPOSED
             running, self._running = self._running, {}
             timer, self._timer = self._timer, None
         if timer is not None:
             self._clock.cancel(timer)
-        try:
-            for started in running.values():
-                if started is not None:
-                    started.dispose()
-        finally:
-            # Last: closing a user's generator may raise.
-            self._items.dispose()
+        return running
+
+
+def _dispose(running: dict[int, abc.DisposableBase | None]) -> None:
+    for started in running.values():
+        if started is not None:
+            started.dispose()

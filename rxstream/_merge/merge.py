@@ -46,24 +46,25 @@ class Merge(abc.DisposableBase, Generic[T, R]):
             items: Where the items come from.
             start: Starts something for an item, under the number that it is given. It gives what
                 stops what it started, or None if that has ended already. What it started calls
-                `emit` for each value, and in the end `ended` with its number once, or `fail`.
+                `emit` with its number for each value, and in the end `ended` with it once, or
+                `fail`.
             limit: How many may run at once.
             clock: Where the pauses between many items are taken.
         """
         self._observer = observer
-        self._downstream = Downstream(observer)
+        self._downstream = Downstream(observer, clock)
         self._intake = Intake(items, start, self._no_more_items, limit, clock)
 
     def start(self) -> None:
         """Ask for the first items."""
         self._intake.start()
 
-    def emit(self, value: R) -> None:
+    def emit(self, value: R, number: int) -> None:
         """Pass a value on, after those that came before it."""
         try:
             self._downstream.on_next(value)
         except BaseException:
-            self.dispose()
+            self._intake.dispose_around(number)
             raise
 
     def ended(self, number: int) -> None:
@@ -72,7 +73,12 @@ class Merge(abc.DisposableBase, Generic[T, R]):
         self._complete_if_over()
 
     def fail(self, error: Exception) -> None:
-        """End everything with an error."""
+        """End everything with an error.
+
+        Raises:
+            Exception: It is what the observer itself raised.
+        """
+        self._downstream.raise_if_own(error)
         self._intake.stop_asking()
         self._downstream.end(lambda: self._end(error), at_once=True)
 

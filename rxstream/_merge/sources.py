@@ -129,20 +129,26 @@ class _Awaited(Generic[T]):
         """Nothing comes unasked."""
 
     def ask(self, sink: Sink[T]) -> None:
-        self._clock.run(lambda: self._ask(sink))
+        if not self._clock.run(lambda: self._ask(sink)):
+            sink.end(RuntimeError("the event loop of the async iterable is closed"))
 
     def _ask(self, sink: Sink[T]) -> None:
         def answered(task: asyncio.Task[T]) -> None:
             self._task = None
-            if task.cancelled():
+            if self._disposed:
                 return
-            error = task.exception()
-            if error is None:
-                sink.item(task.result())
-            elif isinstance(error, StopAsyncIteration):
-                sink.end(None)
-            elif isinstance(error, Exception):
-                sink.end(error)
+            try:
+                item = task.result()
+            except StopAsyncIteration:
+                end: Exception | None = None
+            except Exception as error:  # noqa: BLE001 -- a user's iterator may raise anything
+                end = error
+            except BaseException as error:  # noqa: BLE001 -- cancelled, though not from here
+                end = _interrupted(error)
+            else:
+                sink.item(item)
+                return
+            sink.end(end)
 
         if self._disposed:
             # The loop disposed it while another thread asked.
@@ -164,6 +170,13 @@ class _Awaited(Generic[T]):
             self._task.cancel()
         elif close is not None:
             self._task = self._clock.loop.create_task(close())
+
+
+def _interrupted(cause: BaseException) -> RuntimeError:
+    """What is no `Exception` cannot be sent to an observer."""
+    error = RuntimeError("the async iterable was cancelled while its next item was awaited")
+    error.__cause__ = cause
+    return error
 
 
 class Pushed(Generic[T]):

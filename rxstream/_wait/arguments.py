@@ -51,8 +51,16 @@ class WaitArguments:
         self._gate = gate
 
     def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
-        """The clock of a subscription with one wait."""
-        return clock_of(scheduler, is_async=self._is_async)
+        """The clock of a subscription with one wait.
+
+        Raises:
+            RuntimeError: There is no loop, or it is closed.
+        """
+        clock = clock_of(scheduler, is_async=self._is_async)
+        if isinstance(clock, LoopClock) and clock.loop.is_closed():
+            msg = "the scheduler's event loop is closed, and nothing can run there any more"
+            raise RuntimeError(msg)
+        return clock
 
     def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
         """The clock of a subscription with many waits."""

@@ -162,10 +162,6 @@ class Wait(abc.DisposableBase):
         else:
             self._pause(delay, error)
 
-    def fail(self, error: Exception) -> None:
-        """End, since an answer cannot be delivered."""
-        self._end(error)
-
     def _decide(
         self, snapshot: TaskSnapshot | None, error: BaseException | None, round_trip: float
     ) -> tuple[float | None, BaseException | None]:

@@ -121,7 +121,7 @@ class _Batch(abc.DisposableBase):
     ) -> None:
         self._waits = waits
         self._merge = Merge(observer, items, self._start, limit, waits.clock)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._running: dict[str, Wait] = {}
         self._also: dict[str, list[int]] = {}
         # Bound once: each access makes a new object, and each wait would keep one.
@@ -139,7 +139,7 @@ class _Batch(abc.DisposableBase):
         try:
             checked = text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
         except (TypeError, ValueError) as error:
-            self._merge.emit(TaskOutcome(str(task_id or ""), error=error))
+            self._merge.emit(TaskOutcome(_shown(task_id), error=error), number)
             self._merge.ended(number)
             return None
         with self._lock:
@@ -156,7 +156,7 @@ class _Batch(abc.DisposableBase):
             self._running.pop(outcome.task_id, None)
             also = self._also.pop(outcome.task_id, ())
         for asked in (number, *also):
-            self._merge.emit(outcome)
+            self._merge.emit(outcome, asked)
             self._merge.ended(asked)
 
     def wake(self, event: object) -> None:
@@ -170,3 +170,11 @@ class _Batch(abc.DisposableBase):
 
     def _named(self, named: object) -> Wait | None:
         return self._running.get(named) if isinstance(named, str) else None
+
+
+def _shown(task_id: object) -> str:
+    """An id that is none; its truth value may raise, and its text too."""
+    try:
+        return "" if task_id is None else str(task_id)
+    except Exception:  # noqa: BLE001 -- an object of the user's may raise anything
+        return ""

@@ -180,17 +180,25 @@ async def wait_for_task_async(
         TypeError: As for `task_observable`.
         ValueError: As for `task_observable`.
     """
-    loop = asyncio.get_running_loop()
-    end: asyncio.Future[None] = loop.create_future()
+    done = asyncio.Event()
     last: deque[TaskSnapshot] = deque(maxlen=1)
+    failures: list[Exception] = []
     observable = task_observable(
         client,
         task_id,
         poll_interval=poll_interval,
         timeout=timeout,
         retry=retry,
-        scheduler=AsyncIOScheduler(loop),
+        scheduler=AsyncIOScheduler(asyncio.get_running_loop()),
     )
-    with observable.subscribe(last.append, end.set_exception, lambda: end.set_result(None)):
-        await end
+
+    def on_error(error: Exception) -> None:
+        failures.append(error)
+        done.set()
+
+    # An event and not a future: one that was cancelled in this turn takes no answer any more.
+    with observable.subscribe(last.append, on_error, done.set):
+        await done.wait()
+    if failures:
+        raise failures.pop()
     return last.pop().result

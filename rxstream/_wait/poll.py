@@ -40,10 +40,6 @@ class Poller(Protocol):
         """Take the answer, where the consumer may be called."""
         ...
 
-    def fail(self, error: Exception) -> None:
-        """End, since the answer cannot be delivered."""
-        ...
-
 
 class Poll:
     """One poll. Whatever happens to it, it gives its place at the gate back."""
@@ -129,7 +125,7 @@ class Poll:
         except Exception as fault:
             if self._state is _State.OVER:
                 raise  # the consumer's
-            self._owner.fail(fault)
+            self._receive(None, fault)
 
     def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
         self._state = _State.OVER

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, SingleAssignmentDisposable
+from reactivex.disposable import SingleAssignmentDisposable
 
 from .._merge.downstream import Downstream
+from .._time.clock import LoopClock
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
 from ..errors import TaskCancelledException
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
+    from .._time.clock import Clock
     from ._signals import Signal
 
 __all__ = ["cancel_on"]
@@ -39,6 +42,9 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
     you subscribe, no request is sent. An Observable that completes without an item has not fired.
     One that errors ends the wait with its error.
 
+    Any number of waits may share a signal. You may fire it from any thread, and a `threading.Event`
+    from a signal handler. Your consumer runs in the next turn of the subscription's clock.
+
     Args:
         signal: An Observable, a Future (of asyncio or concurrent.futures), an `asyncio.Event` or a
             `threading.Event`. Nothing polls it.
@@ -57,44 +63,47 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
-            downstream = Downstream(observer)
-            subscription = SingleAssignmentDisposable()
-            listening = SingleAssignmentDisposable()
-            everything = CompositeDisposable(subscription, listening)
+            context = copy_context()
+            downstream = Downstream(observer, clock)
+            fired: list[Exception | None] = []
 
             def cancel() -> None:
-                everything.dispose()
-                last = downstream.last
-                snapshot = last if isinstance(last, TaskSnapshot) else None
-                task_id = None if snapshot is None else snapshot.task_id
-                downstream.on_error(TaskCancelledException(task_id=task_id, last=snapshot))
+                downstream.dispose()
+                downstream.on_error(fired[0] or _cancelled(downstream.last))
 
-            def fail(error: Exception) -> None:
-                everything.dispose()
-                downstream.on_error(error)
-
-            def fire() -> None:
-                if subscribing:
-                    cancel()
-                else:
-                    # Not in place: the code that sets an event must not run the consumer's code.
-                    clock.call_later(0.0, cancel)
+            def fire(error: Exception | None = None) -> None:
+                # Not in place: whoever sets an event must not run the consumer's code.
+                if not fired:
+                    fired.append(error)
+                    _hand_over(clock, lambda: context.run(cancel))
 
             if has_fired(signal):
+                fired.append(None)
+            else:
+                listening = SingleAssignmentDisposable()
+                downstream.resources.add(listening)
+                listening.disposable = listen(signal, fire, fire, scheduler)
+            if fired:
                 cancel()
-                return everything
-            subscribing = True
-            listening.disposable = listen(signal, fire, fail, scheduler)
-            subscribing = False
-            if not everything.is_disposed:
-                subscription.disposable = source.subscribe(
-                    downstream.on_next,
-                    downstream.on_error,
-                    downstream.on_completed,
-                    scheduler=scheduler,
-                )
-            return everything
+                return downstream
+            return downstream.subscribe_to(source, scheduler)
 
         return Observable(subscribe)
 
     return operator
+
+
+def _hand_over(clock: Clock, callback: Callable[[], object]) -> None:
+    """Call back in the clock's next turn; from any thread, and from a signal handler."""
+    if isinstance(clock, LoopClock):
+        # A timer does not wake a loop whose own thread the signal handler has interrupted.
+        clock.post(callback)
+    else:
+        clock.call_later(0.0, callback)
+
+
+def _cancelled(last: object) -> TaskCancelledException:
+    snapshot = last if isinstance(last, TaskSnapshot) else None
+    return TaskCancelledException(
+        task_id=None if snapshot is None else snapshot.task_id, last=snapshot
+    )

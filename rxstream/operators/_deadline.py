@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
+from reactivex.disposable import Disposable
 
 from .. import _checks
 from .._merge.downstream import Downstream
@@ -55,11 +55,10 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
-            downstream = Downstream(observer)
-            subscription = SingleAssignmentDisposable()
+            downstream = Downstream(observer, clock)
 
             def expire() -> None:
-                subscription.dispose()
+                downstream.dispose()
                 last, count = downstream.last, downstream.count
                 snapshot = last if isinstance(last, TaskSnapshot) else None
                 downstream.on_error(
@@ -73,13 +72,8 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
                 )
 
             timer = clock.call_later(limit, expire)
-            subscription.disposable = source.subscribe(
-                downstream.on_next,
-                downstream.on_error,
-                downstream.on_completed,
-                scheduler=scheduler,
-            )
-            return CompositeDisposable(subscription, Disposable(lambda: clock.cancel(timer)))
+            downstream.resources.add(Disposable(lambda: clock.cancel(timer)))
+            return downstream.subscribe_to(source, scheduler)
 
         return Observable(subscribe)
 

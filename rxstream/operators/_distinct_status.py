@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from reactivex import Observable
 
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +35,7 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSna
         def subscribe(
             observer: abc.ObserverBase[TaskSnapshot], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            downstream = Downstream(observer, operator_clock(scheduler))
             status: str | None = None
             held: TaskSnapshot | None = None
 
@@ -41,21 +45,23 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSna
                     held = snapshot
                     return
                 status, held = snapshot.status, None
-                observer.on_next(snapshot)
+                downstream.on_next(snapshot)
 
             def release() -> None:
                 if held is not None:
-                    observer.on_next(held)
+                    downstream.on_next(held)
 
             def on_error(error: Exception) -> None:
                 release()
-                observer.on_error(error)
+                downstream.on_error(error)
 
             def on_completed() -> None:
                 release()
-                observer.on_completed()
+                downstream.on_completed()
 
-            return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 

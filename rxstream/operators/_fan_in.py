@@ -64,7 +64,10 @@ def fan_in(
                     merge.fail(error)
                     return None
                 return inner.subscribe(
-                    merge.emit, merge.fail, lambda: merge.ended(number), scheduler=scheduler
+                    lambda value: merge.emit(value, number),
+                    merge.fail,
+                    lambda: merge.ended(number),
+                    scheduler=scheduler,
                 )
 
             items = Pushed(source, scheduler)

@@ -6,9 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.disposable import Disposable
 
 from .._checks import whole
+from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
 from .._wait.log import LOGGER
@@ -59,23 +60,27 @@ def log_to(
         def subscribe(
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            log = _Log(target, severity, operator_clock(scheduler))
+            clock = operator_clock(scheduler)
+            log = _Log(target, severity, clock)
+            downstream = Downstream(observer, clock)
 
             def on_next(item: T) -> None:
                 log.item(item)
-                observer.on_next(item)
+                downstream.on_next(item)
 
             def on_error(error: Exception) -> None:
                 log.error(error)
-                observer.on_error(error)
+                downstream.on_error(error)
 
             def on_completed() -> None:
                 log.end("ended")
-                observer.on_completed()
+                downstream.on_completed()
 
             log.say(severity, "waiting")
-            subscription = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
-            return CompositeDisposable(subscription, Disposable(lambda: log.end("disposed")))
+            downstream.resources.add(Disposable(lambda: log.end("disposed")))
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 

@@ -59,8 +59,9 @@ def progress(
         def subscribe(
             observer: abc.ObserverBase[Progress], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            tally = Tally(count, gate, operator_clock(scheduler))
-            downstream = Downstream(observer)
+            clock = operator_clock(scheduler)
+            tally = Tally(count, gate, clock)
+            downstream = Downstream(observer, clock)
 
             def on_next(outcome: TaskOutcome) -> None:
                 try:
@@ -70,12 +71,8 @@ def progress(
                 else:
                     downstream.on_next(tally.progress())
 
-            def on_error(error: Exception) -> None:
-                downstream.raise_its_own()
-                downstream.on_error(error)
-
             downstream.on_next(tally.progress())
-            return source.subscribe(on_next, on_error, downstream.on_completed, scheduler=scheduler)
+            return downstream.subscribe_to(source, scheduler, on_next=on_next)
 
         return Observable(subscribe)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from reactivex import Observable
 from reactivex.internal import SequenceContainsNoElementsError
 
+from .._merge.downstream import Downstream
+from .._time.schedulers import operator_clock
 from ..errors import InvalidResponseException
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            downstream = Downstream(observer, operator_clock(scheduler))
             last: TaskSnapshot | None = None
 
             def on_next(snapshot: TaskSnapshot) -> None:
@@ -61,20 +64,22 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
 
             def on_completed() -> None:
                 if last is None or not last.is_completed:
-                    observer.on_error(SequenceContainsNoElementsError())
+                    downstream.on_error(SequenceContainsNoElementsError())
                 elif type is not None and not isinstance(last.result, type):
                     msg = f"The result of task {last.task_id} is not a {type.__name__}"
                     shown = repr(last.result)
-                    observer.on_error(
+                    downstream.on_error(
                         InvalidResponseException(
                             status_code=None, raw_response_body=shown, message=msg
                         )
                     )
                 else:
-                    observer.on_next(last.result)
-                    observer.on_completed()
+                    downstream.on_next(last.result)
+                    downstream.on_completed()
 
-            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
+from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
 from .._checks import checked_schedule, seconds
 from .._merge.downstream import Downstream
@@ -55,32 +55,33 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
-            downstream = Downstream(observer)
+            downstream = Downstream(observer, clock)
             budget = _Budget(backoff(), is_worth_it)
-            # Two disposables: a source that fails during `subscribe` sets the timer first.
-            subscription, timer = SerialDisposable(), SerialDisposable()
 
             def attempt() -> None:
-                if not subscription.is_disposed:
-                    subscription.disposable = source.subscribe(
-                        downstream.on_next, on_error, downstream.on_completed, scheduler=scheduler
-                    )
+                if not downstream.current.is_disposed:
+                    downstream.subscribe_to(source, scheduler, on_error=on_error)
+
+            def rest(pause: float) -> None:
+                # Its place is taken first: the next try, on another thread, may come before the
+                # timer has been given back.
+                place = SingleAssignmentDisposable()
+                downstream.current.disposable = place
+                pending = clock.call_later(pause, attempt)
+                place.disposable = Disposable(lambda: clock.cancel(pending))
 
             def on_error(error: Exception) -> None:
-                downstream.raise_its_own()
                 try:
                     pause = budget.pause_after(error)
+                    if pause is not None:
+                        rest(pause)
+                        return
                 except Exception as fault:  # noqa: BLE001 -- a user's code may raise anything
-                    downstream.on_error(fault)
-                    return
-                if pause is None:
-                    downstream.on_error(error)
-                else:
-                    pending = clock.call_later(pause, attempt)
-                    timer.disposable = Disposable(lambda: clock.cancel(pending))
+                    error = fault
+                downstream.on_error(error)
 
             attempt()
-            return CompositeDisposable(subscription, timer)
+            return downstream
 
         return Observable(subscribe)
 

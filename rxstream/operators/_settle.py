@@ -49,20 +49,21 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            downstream = Downstream(observer)
+            clock = operator_clock(scheduler)
+            downstream = Downstream(observer, clock)
 
             def give(outcome: TaskOutcome, _: int) -> None:
                 downstream.on_next(outcome)
                 downstream.on_completed()
 
-            outcomes = OutcomeObserver(task_id, operator_clock(scheduler), give)
+            outcomes = OutcomeObserver(task_id, clock, give)
 
-            def on_error(error: Exception) -> None:
-                downstream.raise_its_own()
-                outcomes.on_error(error)
-
-            return source.subscribe(
-                outcomes.on_next, on_error, outcomes.on_completed, scheduler=scheduler
+            return downstream.subscribe_to(
+                source,
+                scheduler,
+                on_next=outcomes.on_next,
+                on_error=outcomes.on_error,
+                on_completed=outcomes.on_completed,
             )
 
         return Observable(subscribe)

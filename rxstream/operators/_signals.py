@@ -1,16 +1,23 @@
-"""Signals of every kind, without polling them."""
+"""Signals of every kind, heard without polling them.
+
+However many waits listen to one signal, the signal itself knows a single listener of ours. So a
+wait comes and goes at the same cost whoever else listens, and leaves nothing behind.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 from reactivex import Observable
 from reactivex.disposable import Disposable
 
-from .._time.clock import LoopClock, loop_or_raise
+from .._time.clock import LoopClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,12 +71,13 @@ def listen(
     fail: Callable[[Exception], None],
     scheduler: abc.SchedulerBase | None,
 ) -> abc.DisposableBase:
-    """Call `fire` when a signal fires, on any thread.
+    """Call `fire` once a signal fires, on whatever thread it does so, perhaps at once.
 
     Args:
-        signal: An Observable, or a signal that has not fired yet.
-        fire: Must be quick, and may be called more than once.
-        fail: Called with the error of an Observable.
+        signal: What to listen to.
+        fire: May be called more than once, from a signal handler too, and under a lock of the
+            signal. It must be quick, and must take no lock that its caller may hold.
+        fail: Called if the signal itself fails (an Observable that errors).
         scheduler: For an Observable.
 
     Raises:
@@ -79,77 +87,84 @@ def listen(
         observable = cast("Observable[object]", signal)
         return observable.subscribe(lambda _: fire(), fail, scheduler=scheduler)
     if isinstance(signal, asyncio.Event):
-        return _asyncio_event(signal, fire)
-    if isinstance(signal, threading.Event):
-        return _Waiter(signal, fire)
-    if isinstance(signal, asyncio.Future):
-        return _asyncio_future(cast("asyncio.Future[object]", signal), fire)
-    return _future(cast("concurrent.futures.Future[object]", signal), fire)
+        msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
+        loop_or_raise(msg)
+    listeners = _known.get(signal)
+    if listeners is None:
+        listeners = _known[signal] = _Listeners()
+    listening = listeners.add(fire)
+    listeners.wait_for(signal)
+    if has_fired(signal):
+        # All of them: another thread may have joined before the signal knew of any.
+        listeners.fire()
+    return listening
 
 
-def _asyncio_future(future: asyncio.Future[object], fire: Callable[[], None]) -> abc.DisposableBase:
-    def fired(_: asyncio.Future[object]) -> None:
-        fire()
+class _Listeners:
+    """Those who listen to one signal.
 
-    def dispose() -> None:
-        clock.run(lambda: future.remove_done_callback(fired))
-
-    clock = LoopClock(future.get_loop())
-    clock.run(lambda: future.add_done_callback(fired))
-    return Disposable(dispose)
-
-
-def _asyncio_event(event: asyncio.Event, fire: Callable[[], None]) -> abc.DisposableBase:
-    msg = "an asyncio.Event can only be listened to on its loop: subscribe inside a coroutine"
-    loop = loop_or_raise(msg)
-
-    def fired(task: asyncio.Task[object]) -> None:
-        if not task.cancelled():
-            fire()
-
-    def dispose() -> None:
-        LoopClock(loop).run(waiting.cancel)
-
-    waiting = loop.create_task(event.wait())
-    waiting.add_done_callback(fired)
-    return Disposable(dispose)
-
-
-def _future(
-    future: concurrent.futures.Future[object], fire: Callable[[], None]
-) -> abc.DisposableBase:
-    # Nobody can take a callback back from such a future: it is left behind, empty.
-    callbacks = [fire]
-
-    def fired(_: concurrent.futures.Future[object]) -> None:
-        for callback in callbacks:
-            callback()
-
-    future.add_done_callback(fired)
-    return Disposable(callbacks.clear)
-
-
-class _Waiter(Disposable):
-    """Stands among the waiters of a `threading.Event`, without a thread that waits.
-
-    An event wakes its waiters by releasing a lock for each; this is one whose release calls back.
-    The alternatives are a thread for each event that can never be ended, or polling.
+    There is no lock: whoever fires may be a signal handler that interrupted any line of this.
     """
 
-    def __init__(self, event: threading.Event, fire: Callable[[], None]) -> None:
-        super().__init__()
-        self.release = fire
-        # Neither has a public name: docs/decisions.md, "Private names of others".
-        self._condition: Any = getattr(event, "_cond")  # noqa: B009 -- as said
-        self._waiters: Any = getattr(self._condition, "_waiters")  # noqa: B009 -- as said
-        with self._condition:
-            fired = event.is_set()
-            if not fired:
-                self._waiters.append(self)
-        if fired:
-            fire()
+    def __init__(self) -> None:
+        self._by_number: dict[int, Callable[[], None]] = {}
+        self._numbers = itertools.count()
+        self._is_known = False
 
-    def dispose(self) -> None:
-        with self._condition:
-            if self in self._waiters:
-                self._waiters.remove(self)
+    def add(self, fire: Callable[[], None]) -> Disposable:
+        """Call `fire` when the signal fires, until what is given is disposed."""
+        number = next(self._numbers)
+        self._by_number[number] = fire
+
+        def remove() -> None:
+            self._by_number.pop(number, None)
+
+        return Disposable(remove)
+
+    def wait_for(self, signal: Any) -> None:
+        """See to it that the signal knows these listeners. They stay known when all have left."""
+        if self._is_known:
+            return
+        self._is_known = True
+        if isinstance(signal, asyncio.Future):
+            future = cast("asyncio.Future[object]", signal)
+            # The context of the first to listen would be kept as long as the future.
+            nobodys = contextvars.Context()
+            clock = LoopClock(future.get_loop())
+            clock.run(lambda: future.add_done_callback(self.fire, context=nobodys))
+        elif isinstance(signal, concurrent.futures.Future):
+            cast("concurrent.futures.Future[object]", signal).add_done_callback(self.fire)
+        else:
+            # An event wakes its waiters by a call to each, so that one of them may be ours. The
+            # alternatives are a thread or a task that waits for each event, or polling. The names
+            # are not public; they have been these since Python 3.4.
+            owner = getattr(signal, "_cond", signal)
+            getattr(owner, "_waiters").append(self)  # noqa: B009 -- as said
+
+    def fire(self, _: object = None) -> None:
+        """Tell everybody who listens now."""
+        failures: list[Exception] = []
+        for fire in self._by_number.copy().values():
+            try:
+                fire()
+            except Exception as failure:  # noqa: BLE001 -- the others are to be told too
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    def release(self) -> None:
+        """What a `threading.Event` does to its waiters; it forgets them then."""
+        self._is_known = False
+        self.fire()
+
+    def done(self) -> bool:
+        """What an `asyncio.Event` asks its waiters first."""
+        return False
+
+    def set_result(self, _: object) -> None:
+        """What an `asyncio.Event` does to its waiters."""
+        self.fire()
+
+
+# Races are harmless here: two of one signal both hear it.
+_known: WeakKeyDictionary[Any, _Listeners] = WeakKeyDictionary()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable
-from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.disposable import Disposable
 
 from .._checks import optional, text, whole
 from .._gate.gate import Gate
@@ -82,9 +82,10 @@ def progress_bar(
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            tally = Tally(count, passed, operator_clock(scheduler))
+            clock = operator_clock(scheduler)
+            tally = Tally(count, passed, clock)
             bar = Bar(tally, passed, description)
-            downstream = Downstream(observer)
+            downstream = Downstream(observer, clock)
 
             def on_next(outcome: TaskOutcome) -> None:
                 try:
@@ -93,15 +94,10 @@ def progress_bar(
                     end("stopped")
                     downstream.on_error(error)
                     return
-                try:
-                    downstream.on_next(outcome)
-                except BaseException:
-                    end("stopped")
-                    raise
+                downstream.on_next(outcome)
 
             def on_error(error: Exception) -> None:
                 end(f"ended with {type(error).__name__}")
-                downstream.raise_its_own()
                 downstream.on_error(error)
 
             def on_completed() -> None:
@@ -111,15 +107,15 @@ def progress_bar(
             def end(how: str) -> None:
                 hide(bar, console, how)
 
+            downstream.resources.add(Disposable(lambda: end("disposed")))
             try:
                 show(bar, console)
-                subscription = source.subscribe(
-                    on_next, on_error, on_completed, scheduler=scheduler
-                )
             except BaseException:
-                end("stopped")
+                downstream.dispose()
                 raise
-            return CompositeDisposable(subscription, Disposable(lambda: end("disposed")))
+            return downstream.subscribe_to(
+                source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
+            )
 
         return Observable(subscribe)
 

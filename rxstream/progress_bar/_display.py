@@ -46,9 +46,12 @@ class _Display:
         return Group(*self.bars)
 
     def start(self) -> None:
-        # An interrupted `run()` disposes nothing, but the cursor must come back.
+        # Whoever interrupts `run()` disposes nothing, and wants the last state all the same.
         atexit.register(self._abandon)
-        self._live.start(refresh=True)
+        self._live.start()
+        # rich hides the cursor. A process that is killed could not bring it back.
+        self.console.show_cursor()
+        self._live.refresh()
         self._thread.start()
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reactivex.internal import ArgumentOutOfRangeException
 from reactivex.scheduler import VirtualTimeScheduler
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Emission", "VirtualTime"]
 
 _T = TypeVar("_T")
+
+_AT_ONCE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +37,27 @@ class VirtualTime(VirtualTimeScheduler):
     cancelled actions do not move the clock, and you can use it after an action has raised.
     """
 
-    # The base's clock, queue and flag are private: docs/decisions.md, "Private names of others".
-
-    def __init__(self, *, max_actions: int | None = None) -> None:
-        """Make a scheduler at second 0.
+    def __init__(
+        self, *, max_actions: int | None = None, max_at_once: int | None = _AT_ONCE
+    ) -> None:
+        """Start at 0.
 
         Args:
             max_actions: How many actions one run may take before it counts as endless; None: no
                 limit.
+            max_at_once: The same for the actions of one instant. Time stands still where something
+                repeats without a pause, and no deadline can ever pass.
 
         Raises:
-            ValueError: `max_actions` is less than 1.
+            ValueError: `max_actions` or `max_at_once` is less than 1.
         """
-        if max_actions is not None and max_actions < 1:
-            msg = f"max_actions must be 1 or more, not {max_actions}"
-            raise ValueError(msg)
+        for name, limit in (("max_actions", max_actions), ("max_at_once", max_at_once)):
+            if limit is not None and limit < 1:
+                msg = f"{name} must be 1 or more, not {limit}"
+                raise ValueError(msg)
         super().__init__(0.0)
         self._max_actions = max_actions
+        self._max_at_once = max_at_once
 
     def start(self, until: float | None = None) -> None:
         """Run the scheduled actions in order, until none is left.
@@ -62,7 +68,7 @@ class VirtualTime(VirtualTimeScheduler):
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` actions ran.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         if until is not None and self.to_datetime(until) < self.now:
             msg = f"until must not be before now ({self.to_seconds(self.now)} s), it is {until}"
@@ -86,7 +92,7 @@ class VirtualTime(VirtualTimeScheduler):
 
         Raises:
             ArgumentOutOfRangeException: The moment has passed (it is a ValueError).
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         if self.to_datetime(time) < self.now:
             raise ArgumentOutOfRangeException
@@ -101,7 +107,7 @@ class VirtualTime(VirtualTimeScheduler):
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` were run.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
         """
         seen: list[Emission] = []
 
@@ -119,7 +125,7 @@ class VirtualTime(VirtualTimeScheduler):
 
     def _run(self, until: float | None) -> bool:
         end = None if until is None else self.to_datetime(until)
-        actions = 0
+        actions = at_once = 0
         while self._is_enabled:
             with self._lock:
                 if not self._queue or (end is not None and self._queue.peek().duetime > end):
@@ -129,12 +135,21 @@ class VirtualTime(VirtualTimeScheduler):
                     continue
                 if item.duetime > self.now:
                     self._clock = self.to_seconds(item.duetime)
+                    at_once = 0
             if actions == self._max_actions:
                 msg = (
                     f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s; "
                     "pass until=, or raise max_actions"
                 )
                 raise RuntimeError(msg)
+            if at_once == self._max_at_once:
+                msg = (
+                    f"{at_once} actions at {self.to_seconds(self.now)} s, where time stands still: "
+                    "something repeats without a pause, such as poll_interval=0 with a client that "
+                    "answers at once; give it a pause, or raise max_at_once"
+                )
+                raise RuntimeError(msg)
             actions += 1
+            at_once += 1
             item.invoke()
         return False

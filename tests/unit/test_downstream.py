@@ -11,6 +11,7 @@ from reactivex import abc
 from rxstream import operators as rxs
 from rxstream import task_observable
 from rxstream._merge.downstream import Downstream
+from rxstream._time.timer_thread import TIMER_THREAD
 from rxstream.testing import FakeClient
 from tests.support import TASK
 
@@ -37,7 +38,7 @@ class Recorder(abc.ObserverBase[Any]):
 
 def test_an_end_during_an_item_waits_for_it() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder)
+    downstream = Downstream(recorder, TIMER_THREAD)
     recorder.during = lambda: downstream.on_error(LookupError())
     downstream.on_next(1)
     downstream.on_next(2)
@@ -46,7 +47,7 @@ def test_an_end_during_an_item_waits_for_it() -> None:
 
 def test_there_is_one_end_and_then_silence() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder)
+    downstream = Downstream(recorder, TIMER_THREAD)
     downstream.on_next(1)
     downstream.on_completed()
     downstream.on_error(LookupError())
@@ -57,20 +58,22 @@ def test_there_is_one_end_and_then_silence() -> None:
 
 def test_after_its_own_fault_there_is_silence() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder)
-    downstream.raise_its_own()
+    downstream = Downstream(recorder, TIMER_THREAD)
+    own = LookupError()
 
     def fault() -> None:
-        raise LookupError
+        raise own
 
     recorder.during = fault
+    downstream.raise_if_own(own)
     with pytest.raises(LookupError):
         downstream.on_next(1)
     downstream.on_next(2)
     downstream.on_completed()
     assert recorder.log == [1]
     with pytest.raises(LookupError):
-        downstream.raise_its_own()
+        downstream.raise_if_own(own)
+    downstream.raise_if_own(LookupError())
 
 
 def test_a_slow_consumer_on_a_worker_thread_is_not_interrupted_by_a_deadline() -> None:

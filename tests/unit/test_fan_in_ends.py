@@ -293,7 +293,7 @@ def test_after_an_error_no_more_items_are_asked_for() -> None:
     merged = Merge(Observer(), items_of(numbers, None), start, 2, TIMER_THREAD)
     merged.start()
     assert len(running) == 2
-    merged.emit("value")
+    merged.emit("value", 0)
     assert seen == ["value", BROKEN]
     assert next(numbers) == 2
 

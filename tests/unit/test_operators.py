@@ -338,7 +338,7 @@ class TestCancelOn:
             await asyncio.sleep(0)
             assert len(asyncio.all_tasks()) == 1
             if isinstance(event, threading.Event):
-                assert not event._cond._waiters  # type: ignore[attr-defined]
+                assert len(event._cond._waiters) == 1  # type: ignore[attr-defined]
                 event.set()
                 assert event.wait(0)
 

@@ -45,7 +45,9 @@ class Ended:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", kept).splitlines()
 
 
-def ended(code: str, *, interrupt_at: str = "", **environment: str) -> Ended:
+def ended(
+    code: str, *, interrupt_at: str = "", by: signal.Signals = signal.SIGINT, **environment: str
+) -> Ended:
     """Run a program whose standard error is a terminal and whose standard output is a pipe."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -70,7 +72,7 @@ def ended(code: str, *, interrupt_at: str = "", **environment: str) -> Ended:
                 # Python may not notice one while it waits for a lock; whoever sits there presses
                 # Ctrl-C again after a while.
                 if frames % 10 == 0 and b"KeyboardInterrupt" not in seen:
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(by)
                 frames += 1
         piped, _ = process.communicate(timeout=30)
     finally:
@@ -94,7 +96,7 @@ print("the end")
     assert "2/2 100%" in end.terminal
     assert "the end" not in end.terminal
     assert end.last_lines[-2:] == [end.last_lines[-2], "2 completed, 0 failed, 0 timed out"]
-    assert end.terminal.count(HIDE) == end.terminal.count(SHOW) == 1
+    assert (end.terminal.count(HIDE), end.terminal.count(SHOW)) == (1, 2)
 
 
 def test_lines_on_standard_error_stand_above_the_bar() -> None:
@@ -114,6 +116,24 @@ waits.pipe(bar, ops.do_action(lambda o: print(o.task_id, "ended", file=sys.stder
 def test_an_interrupt_while_it_is_drawn_for_the_first_time_gives_the_cursor_back() -> None:
     end = ended(ENDLESS + "waits.pipe(progress_bar(2)).run()", interrupt_at="0/2")
     assert end.status != 0
+    assert end.terminal.rindex(SHOW) > end.terminal.rindex(HIDE)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("at", ["0/2", "1/2"])
+def test_a_killed_process_leaves_the_cursor_where_it_can_be_seen(
+    at: str, by: signal.Signals
+) -> None:
+    end = ended(
+        """
+client = FakeClient({"a": ["running", completed()], "b": "running"})
+waits = tasks_observable(client, ["a", "b"], timeout=None, poll_interval=0.01)
+waits.pipe(progress_bar(2)).run()
+""",
+        interrupt_at=at,
+        by=by,
+    )
+    assert end.status == -by
     assert end.terminal.rindex(SHOW) > end.terminal.rindex(HIDE)
 
 
@@ -146,7 +166,7 @@ asyncio.run(main())
     assert end.status != 0
     assert "0/2   0%" in end.terminal
     assert end.terminal.rindex(SHOW) > end.terminal.rindex(HIDE)
-    assert end.terminal.count(SHOW) == 1
+    assert end.terminal.count(SHOW) == 2
 
 
 def test_two_at_once_on_standard_error() -> None:
@@ -162,7 +182,7 @@ reactivex.merge(*bars).run()
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", end.terminal)
     assert re.search("one ━+ 2/2 100% .* done", plain)
     assert re.search("other ━+ 2/2 100% .* done", plain)
-    assert end.terminal.count(HIDE) == end.terminal.count(SHOW) == 1
+    assert (end.terminal.count(HIDE), end.terminal.count(SHOW)) == (1, 2)
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "unknown"}])
