@@ -24,7 +24,7 @@ def main() -> int:
     without = frozenset(filter(None, options.without.split(",")))
     if options.seed is not None:
         result = play(options.seed, without)
-        show(told(result, lines=10**9))
+        show(told(result, 10**9, without))
         return int(bool(result.violations))
     began = time.monotonic()
     counts: Counter[str] = Counter()
@@ -38,7 +38,7 @@ def main() -> int:
         for law in {violation.law for violation in result.violations}:
             broken.setdefault(law, []).append(seed)
         if result.violations and sum(map(len, broken.values())) <= 3:
-            show(told(result))
+            show(told(result, without=without))
         seed += 1
     took = time.monotonic() - began
     names = ("seeds", "steps", "waits", "batch", "poll", "refused", "wake", "dispose", "raise")

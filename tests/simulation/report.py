@@ -17,7 +17,7 @@ def show(text: str) -> None:
     sys.stdout.flush()
 
 
-def told(result: Result, lines: int = 25) -> str:
+def told(result: Result, lines: int = 25, without: frozenset[str] = frozenset()) -> str:
     """A seed's violations, and what came before the first of them."""
     said = [f"seed {result.seed} ({result.setting}): {len(result.violations)} violations"]
     said += [f"  {violation}" for violation in result.violations[:10]]
@@ -26,5 +26,6 @@ def told(result: Result, lines: int = 25) -> str:
     shown = trace if lines > len(trace) else trace[max(first - lines, 0) : first + 1]
     said += [f"  {at:10.4f} {who:8} {what:10} {detail!s:.140}" for at, who, what, detail in shown]
     if result.violations:
-        said.append(f"replay: python -m tests.simulation --seed {result.seed}")
+        rest = f" --without {','.join(sorted(without))}" if without else ""
+        said.append(f"replay: python -m tests.simulation --seed {result.seed}{rest}")
     return "\n".join(said)
