@@ -31,12 +31,17 @@ def head_of(request: bytes) -> dict[str, str]:
 class BareServer:
     """Answers each request of each connection with the same bytes, and remembers the requests.
 
+    Where the answer is a function, it talks to the connection itself, and returns whether to go on.
     With `tls` it asks for a handshake: at once, or after a CONNECT with `tunnel`, which makes it a
     proxy that is its own destination. Without an answer it closes the connection.
     """
 
     def __init__(
-        self, answer: bytes = b"", *, tls: ssl.SSLContext | None = None, tunnel: bytes = b""
+        self,
+        answer: bytes | Callable[[socket.socket, bytes], bool] = b"",
+        *,
+        tls: ssl.SSLContext | None = None,
+        tunnel: bytes = b"",
     ) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
@@ -94,6 +99,10 @@ class BareServer:
                         connection = self._wrapped(connection, self._tls)
                     continue
                 if not self._answer:
+                    break
+                if not isinstance(self._answer, bytes):
+                    if self._answer(connection, request):
+                        continue
                     break
                 connection.sendall(self._answer)
                 if b"Connection: close" in self._answer:

@@ -40,7 +40,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     },
     "_async_iterable": {"_checks", "_time"},
     "operators": {"_checks", "_values", "_time", "_wire", "_gate", "_merge", "_wait", "errors"},
-    "client": {"_checks", "_version", "_wire", "_wait", "backoff"},
+    "client": {"_checks", "_version", "_time", "_wire", "_wait", "errors", "backoff"},
     "progress_bar": {"_checks", "_time", "_gate", "_merge", "_wait"},
     "__init__": {
         "_async_iterable",
@@ -58,6 +58,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
 NOBODY_IMPORTS: Final = {"progress_bar", "testing", "__init__"}
 ONLY_IN: Final = {
     "httpx": {"client"},
+    "httpcore": {"client"},
     "jwt": {"client", "testing"},
     "random": {"backoff"},
     "time": {"_time"},

@@ -26,7 +26,7 @@ def caller_of(client: Any, clock: Clock, *, is_async: bool) -> Caller:
     if isinstance(clock, VirtualClock):
         return VirtualCaller(client.get_task, clock)
     if not is_async:
-        return ThreadCaller(client.get_task, workers_of(client))
+        return ThreadCaller(client, workers_of(client))
     cancels = getattr(client, "cancel_safe", False) is True
     if isinstance(clock, LoopClock):
         return LoopCaller(client.get_task, clock.loop, cancels=cancels)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from .._shared.fork import on_fork
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD, guarded
 from .._wire.failures import translated
-from .call import read
+from .call import cancelled, read
 
 if TYPE_CHECKING:
-    from .call import Call, Done, GetTask
+    from .call import Call, Done
 
 __all__ = ["ThreadCaller", "Workers", "workers_of"]
 
@@ -154,27 +154,64 @@ class _Worker:
 
 
 class ThreadCaller:
-    """Calls `client.get_task(id)` on a worker thread, which cannot be cancelled."""
+    """Calls `client.get_task(id)` on a worker thread.
 
-    __slots__ = ("_get_task", "_workers")
+    Only a client whose class has `new_call()` can end a call: that gives an object with
+    `get_task(id)`, and `cancel()` for other threads. The calls of other clients are left to finish.
+    """
 
-    def __init__(self, get_task: GetTask, workers: Workers) -> None:
-        self._get_task = get_task
+    __slots__ = ("_can_cancel", "_client", "_workers")
+
+    def __init__(self, client: Any, workers: Workers) -> None:
+        self._client = client
         self._workers = workers
+        # Of its class: an instance may answer to any name, as mocks do.
+        self._can_cancel = hasattr(cast("object", client).__class__, "new_call")
 
     def start(self, task_id: str, done: Done) -> Call | None:
-        self._workers.submit(lambda: self._call(task_id, done))
-        return None
+        client = self._client.new_call() if self._can_cancel else self._client
+        call = _ThreadCall(client, task_id, done, can_cancel=self._can_cancel)
+        self._workers.submit(call.run)
+        return call
 
-    def _call(self, task_id: str, done: Done) -> None:
+
+class _ThreadCall:
+    """A call that a worker makes, unless it is cancelled before."""
+
+    __slots__ = ("_can_cancel", "_client", "_done", "_is_cancelled", "_waiting")
+
+    def __init__(self, client: Any, task_id: str, done: Done, *, can_cancel: bool) -> None:
+        self._client = client
+        self._can_cancel = can_cancel
+        self._done = done
+        self._is_cancelled = False
+        # Who takes it out, the worker or whoever cancels, has to call `done`. It needs no lock.
+        self._waiting = [task_id]
+
+    def run(self) -> None:
         try:
-            answer = self._get_task(task_id)
-        except BaseException as error:  # noqa: BLE001 -- every end is reported to the waiter
-            failure = translated(error)
-        else:
-            read(answer, task_id, done)
+            task_id = self._waiting.pop()
+        except IndexError:
             return
-        done(None, failure)
+        failure: BaseException
+        try:
+            answer = self._client.get_task(task_id)
+        except BaseException as error:  # noqa: BLE001 -- every end is reported to the waiter
+            failure = cancelled() if self._is_cancelled else translated(error)
+        else:
+            read(answer, task_id, self._done)
+            return
+        self._done(None, failure)
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+        try:
+            self._waiting.pop()
+        except IndexError:
+            if self._can_cancel:
+                self._client.cancel()
+        else:
+            self._done(None, cancelled())
 
 
 def workers_of(client: object) -> Workers:

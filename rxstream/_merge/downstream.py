@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from reactivex import Observable
 
-    from .._time.clock import Clock
-
 __all__ = ["Downstream"]
 
 T = TypeVar("T")
@@ -33,13 +31,13 @@ class Downstream(abc.DisposableBase, Generic[T]):
     passed on afterwards, by the thread that is calling it. Nothing is passed on after the end. No
     lock is held during a call.
 
-    What the observer raises is its own. It ends everything, and goes to whoever made the call.
-    Where reactivex hands it back as an error of the source, it is raised again.
+    What the observer raises is its own. It goes to whoever made the call, and nothing is passed on
+    after it. Where reactivex hands it back as an error of the source, it is raised again. To be
+    able to do so, the source is not disposed at once but when it calls next.
     """
 
     __slots__ = (
         "_busy",
-        "_clock",
         "_end",
         "_fault",
         "_lock",
@@ -51,15 +49,8 @@ class Downstream(abc.DisposableBase, Generic[T]):
         "resources",
     )
 
-    def __init__(self, observer: abc.ObserverBase[T], clock: Clock) -> None:
-        """Begin with no source and no resources.
-
-        Args:
-            observer: Whom to call.
-            clock: In its next turn the source is disposed if the observer raises.
-        """
+    def __init__(self, observer: abc.ObserverBase[T]) -> None:
         self._observer = observer
-        self._clock = clock
         # Re-entrant: a signal handler or a finaliser may close it in the middle of anything.
         self._lock = threading.RLock()
         self._busy = False
@@ -96,7 +87,8 @@ class Downstream(abc.DisposableBase, Generic[T]):
 
         def failed(error: Exception) -> None:
             self.raise_if_own(error)
-            handle(error)
+            if self._fault is None:
+                handle(error)
 
         handle = self.on_error if on_error is None else on_error
         # The place is taken first. The source may fail, and another thread subscribe again,
@@ -123,6 +115,8 @@ class Downstream(abc.DisposableBase, Generic[T]):
 
     def on_next(self, item: T) -> None:
         """Pass an item on, after those that came before it."""
+        if self._fault is not None:
+            self.current.dispose()
         with self._lock:
             if self._end is not None:
                 return
@@ -194,9 +188,6 @@ class Downstream(abc.DisposableBase, Generic[T]):
             self._fault = fault
             self.close()
             self.resources.dispose()
-            # Not at once: a source that catches the fault could not hand it back any more, and
-            # nobody would hear of it.
-            self._clock.call_later(0.0, self.current.dispose)
             raise
 
 

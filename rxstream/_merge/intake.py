@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from reactivex import abc
+from reactivex.disposable import Disposable
 from typing_extensions import override
 
 from .._shared.guard import interruption_of
@@ -52,6 +53,7 @@ class Intake(abc.DisposableBase, Generic[T]):
         "_items",
         "_limit",
         "_lock",
+        "_on_close",
         "_on_end",
         "_rest_at",
         "_running",
@@ -67,6 +69,7 @@ class Intake(abc.DisposableBase, Generic[T]):
         on_end: Callable[[Exception | None], object],
         limit: float,
         clock: Clock,
+        on_close: Callable[[], object],
     ) -> None:
         """Prepare; nothing is asked for.
 
@@ -76,7 +79,9 @@ class Intake(abc.DisposableBase, Generic[T]):
             on_end: Called when there are no more items.
             limit: How many may run at once.
             clock: Where the pauses between many items are taken.
+            on_close: Called once, before what runs is stopped one by one.
         """
+        self._on_close = on_close
         self._items = items
         self._start = start
         self._on_end = on_end
@@ -188,24 +193,18 @@ class Intake(abc.DisposableBase, Generic[T]):
             # Last: closing a user's generator may raise.
             self._items.dispose()
 
-    def dispose_around(self, number: int) -> None:
-        """The same from within a call by what was started for an item.
+    def dispose_around(self, number: int) -> abc.DisposableBase:
+        """Stop all but what was started for one item, which is calling; give what stops that too.
 
-        Whoever is calling is disposed in the clock's next turn. Disposed at once it could not hand
-        back what its observer has raised.
+        It, or the source of the items, could not hand back any more what its observer has raised.
         """
-        if (running := self._close()) is None:
-            return
+        running = self._close() or {}
         calling = running.pop(number, None)
-
-        def dispose() -> None:
-            try:
-                _dispose({number: calling})
-            finally:
-                self._items.dispose()
-
-        self._clock.call_later(0.0, dispose)
-        _dispose(running)
+        try:
+            _dispose(running)
+        finally:
+            self._items.leave()
+        return Disposable() if calling is None else calling
 
     def _close(self) -> dict[int, abc.DisposableBase | None] | None:
         """Ask for nothing more, and give what ran; None if that was done before."""
@@ -217,6 +216,7 @@ class Intake(abc.DisposableBase, Generic[T]):
             timer, self._timer = self._timer, None
         if timer is not None:
             self._clock.cancel(timer)
+        self._on_close()
         return running
 
 

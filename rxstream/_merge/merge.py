@@ -38,6 +38,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
         start: Callable[[T, int], abc.DisposableBase | None],
         limit: float,
         clock: Clock,
+        on_close: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare; nothing is asked for.
 
@@ -50,10 +51,11 @@ class Merge(abc.DisposableBase, Generic[T, R]):
                 `fail`.
             limit: How many may run at once.
             clock: Where the pauses between many items are taken.
+            on_close: Called once, before what runs is stopped one by one.
         """
         self._observer = observer
-        self._downstream = Downstream(observer, clock)
-        self._intake = Intake(items, start, self._no_more_items, limit, clock)
+        self._downstream = Downstream(observer)
+        self._intake = Intake(items, start, self._no_more_items, limit, clock, on_close)
 
     def start(self) -> None:
         """Ask for the first items."""
@@ -64,7 +66,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
         try:
             self._downstream.on_next(value)
         except BaseException:
-            self._intake.dispose_around(number)
+            self._downstream.current.disposable = self._intake.dispose_around(number)
             raise
 
     def ended(self, number: int) -> None:
@@ -86,6 +88,7 @@ class Merge(abc.DisposableBase, Generic[T, R]):
     def dispose(self) -> None:
         """End everything at once."""
         self._downstream.close()
+        self._downstream.dispose()
         self._intake.dispose()
 
     def _no_more_items(self, error: Exception | None) -> None:

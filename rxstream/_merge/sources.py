@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from reactivex import Observable
-from reactivex.disposable import SingleAssignmentDisposable
 
 from .._time.clock import LoopClock, loop_or_raise
+from .pushed import Pushed
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from reactivex import abc
 
 
-__all__ = ["Items", "Pushed", "Sink", "check_items", "items_of"]
+__all__ = ["Items", "Sink", "check_items", "items_of"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -47,6 +45,10 @@ class Items(Protocol[T_co]):
 
     def ask(self, sink: Sink[T_co]) -> None:
         """Ask for one item; the answer may come at once or later, on any thread."""
+        ...
+
+    def leave(self) -> None:
+        """Close the source; if it is calling in this thread, then when it calls next."""
         ...
 
     def dispose(self) -> None:
@@ -109,6 +111,9 @@ class _Pulled(Generic[T]):
             return
         sink.end(end)
 
+    def leave(self) -> None:
+        self.dispose()
+
     def dispose(self) -> None:
         close = getattr(self._iterator, "close", None)
         # A generator that is running, because it is what disposes, closes itself.
@@ -159,6 +164,9 @@ class _Awaited(Generic[T]):
     async def _next(self) -> T:
         return await anext(self._iterator)
 
+    def leave(self) -> None:
+        self.dispose()
+
     def dispose(self) -> None:
         self._clock.run(self._dispose)
 
@@ -177,52 +185,3 @@ def _interrupted(cause: BaseException) -> RuntimeError:
     error = RuntimeError("the async iterable was cancelled while its next item was awaited")
     error.__cause__ = cause
     return error
-
-
-class Pushed(Generic[T]):
-    """An observable, which cannot be asked: items that come too early wait in a queue."""
-
-    def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
-        self._observable = observable
-        self._scheduler = scheduler
-        self._subscription = SingleAssignmentDisposable()
-        self._lock = threading.Lock()
-        self._queue: deque[T] = deque()
-        self._sink: Sink[T] | None = None
-        self._has_ended = False
-
-    def start(self, sink: Sink[T]) -> None:
-        # Its error does not wait for room, or for a call of `ask`.
-        self._subscription.disposable = self._observable.subscribe(
-            self._next, sink.end, self._ended, scheduler=self._scheduler
-        )
-
-    def ask(self, sink: Sink[T]) -> None:
-        with self._lock:
-            self._sink = sink
-        self._answer()
-
-    def _next(self, item: T) -> None:
-        with self._lock:
-            self._queue.append(item)
-        self._answer()
-
-    def _ended(self) -> None:
-        with self._lock:
-            self._has_ended = True
-        self._answer()
-
-    def _answer(self) -> None:
-        with self._lock:
-            sink = self._sink
-            if sink is None or not (self._queue or self._has_ended):
-                return
-            self._sink = None
-            item = [self._queue.popleft()] if self._queue else None
-        if item is not None:
-            sink.item(item[0])
-        else:
-            sink.end(None)
-
-    def dispose(self) -> None:
-        self._subscription.dispose()

@@ -95,6 +95,10 @@ class Waits:
         self._context = context
         self.clock = context.clock
 
+    def close(self) -> None:
+        """Let none of them poll any more, whichever is disposed first."""
+        self._context.is_closed = True
+
     def prepare(self, task_id: str, observer: abc.ObserverBase[TaskSnapshot]) -> Wait:
         """Make the wait for a task; it begins with its `start`."""
         return Wait(task_id, observer, self._context)

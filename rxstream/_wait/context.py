@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["WaitContext"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WaitContext:
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
@@ -31,3 +31,5 @@ class WaitContext:
     """Held for moments only, so that one serves all."""
     is_interrupted: Callable[[], bool]
     """Whether this thread holds the lock already."""
+    is_closed: bool = False
+    """Whether all of them are being disposed: one that leaves the gate must not admit another."""

@@ -120,7 +120,7 @@ class _Batch(abc.DisposableBase):
         limit: float,
     ) -> None:
         self._waits = waits
-        self._merge = Merge(observer, items, self._start, limit, waits.clock)
+        self._merge = Merge(observer, items, self._start, limit, waits.clock, waits.close)
         self._lock = threading.RLock()
         self._running: dict[str, Wait] = {}
         self._also: dict[str, list[int]] = {}

@@ -79,7 +79,7 @@ class Poll:
     def _send(self) -> None:
         context = self._context
         with context.lock:
-            is_wanted = self._state is _State.QUEUED
+            is_wanted = self._state is _State.QUEUED and not context.is_closed
             if is_wanted:
                 self._state = _State.CALLING
         if not is_wanted:

@@ -10,12 +10,13 @@ from typing_extensions import override
 
 from .._checks import optional, text
 from .._wait.one import wait_for_task_async
-from .._wire.failures import transport_error
 from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
-from ._base import BaseClient
+from ._base import MAX_RESPONSE_BYTES, BaseClient
+from ._brought import send_async
 from ._chat import ChatOperations
+from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ _Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
-    It works on one asyncio event loop. Use it as an async context manager, or call `aclose()`.
+    For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
+    as an async context manager, or call `aclose()`.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         base_url: str | None = None,
         timeout: Duration | None = None,
         max_connections: int = _MAX_CONNECTIONS,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         transport: Literal["httpx", "aiohttp"] = "httpx",
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
@@ -58,18 +61,23 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         Args:
             api_key: The application's key; None: `STREAM_API_KEY`.
             api_secret: The application's secret, which signs the token; None: `STREAM_API_SECRET`.
-            token: Your own server token instead of the secret.
-            base_url: The address of the API; None: `STREAM_BASE_URL`, else Stream's own address.
-            timeout: How long connecting, writing and each read of a request may take: seconds or a
-                timedelta. None: `STREAM_TIMEOUT`, else 30 s. It is not the deadline of a wait.
+            token: A server token of your own instead of the secret.
+            base_url: Where the API is; None: `STREAM_BASE_URL`, else Stream's own address.
+            timeout: How long a request may take, from connecting to the last byte of its answer:
+                seconds or a timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait
+                is another.)
             max_connections: How many requests at once, 1 or more.
-            transport: The HTTP library: `httpx`, or `aiohttp`, which takes less CPU and needs the
-                extra `rxstream[aiohttp]`. Both take proxies and certificates from the environment.
-            http_client: Your own httpx client instead. It is used as it is, and not closed. When a
-                wait on it ends, its poll in flight runs to its end, because cancelling it could
-                damage the connection pool.
-            allow_http: Accept an `http://` address that is not a loopback address. It sends the
-                token unencrypted.
+            max_response_bytes: How large an answer may be, before and after decompression. A
+                larger one is an `InvalidResponseException`.
+            transport: What carries the requests: `httpx`, or `aiohttp`, which takes less CPU and
+                needs the extra `rxstream[aiohttp]`. Proxies and certificates come from the
+                environment in both.
+            http_client: An httpx client of your own instead, used as it is and not closed. A poll
+                on it that nobody waits for any more is left to finish, because cancelling it could
+                damage the connection pool. Its own time-outs hold for each step, and `timeout` from
+                when it has a connection.
+            allow_http: Accept an `http://` address other than a loopback one; the token then
+                travels in the clear.
 
         Raises:
             ValueError: Key or secret is missing, an argument is out of range, or two exclude each
@@ -85,6 +93,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             timeout=timeout,
             allow_http=allow_http,
             max_connections=max_connections,
+            max_response_bytes=max_response_bytes,
         )
         optional(http_client, httpx.AsyncClient, "http_client")
         self._http_client = http_client
@@ -92,7 +101,9 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             msg = "transport and http_client exclude each other: pass one of them"
             raise ValueError(msg)
         kind = _connections_of(transport)
-        self._connections = kind(self._outgoing.base, max_connections)
+        self._connections = kind(
+            self._outgoing.base, max_connections, timeout=self.timeout, most=max_response_bytes
+        )
 
     @property
     def cancel_safe(self) -> bool:
@@ -153,14 +164,18 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
             if self._http_client is not None:
-                arguments = self._outgoing.arguments(request)
-                response = await self._http_client.request(**arguments, follow_redirects=False)
+                answer = await send_async(
+                    self._http_client,
+                    self._outgoing.arguments(request),
+                    timeout=self.timeout,
+                    most=self.max_response_bytes,
+                )
             else:
-                response = await self._connections.send(self._outgoing.request(request))
+                answer = await self._connections.send(self._outgoing.request(request))
                 self._is_open = True
-        except (httpx.RequestError, OSError) as error:
-            raise transport_error(error) from error
-        return self._answer(response)
+        except FAILURES as error:
+            raise_failure(error, CLOSED if self._connections.is_closed else "")
+        return self._answer(answer)
 
 
 def _connections_of(transport: object) -> type[AsyncConnections]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .._checks import whole
 from ._outgoing import Outgoing
 from ._settings import settings_of
 
 if TYPE_CHECKING:
-    import httpx
-
     from ..backoff import Duration
+    from ._reading import Answer
 
-__all__ = ["BaseClient"]
+__all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
+
+MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 
 class BaseClient:
@@ -30,6 +31,7 @@ class BaseClient:
         timeout: Duration | None,
         allow_http: bool,
         max_connections: int,
+        max_response_bytes: int,
     ) -> None:
         self._is_open = False
         self._settings = settings_of(
@@ -41,6 +43,7 @@ class BaseClient:
             allow_http=allow_http,
         )
         self._max_connections = whole(max_connections, "max_connections")
+        self._max_response_bytes = whole(max_response_bytes, "max_response_bytes")
         self._outgoing = Outgoing(self._settings)
 
     @property
@@ -55,13 +58,18 @@ class BaseClient:
 
     @property
     def timeout(self) -> float:
-        """How long each step of a request may take, in seconds."""
+        """How long a request may take as a whole, in seconds."""
         return self._settings.timeout
 
     @property
     def max_connections(self) -> int:
         """How many requests may be under way at once."""
         return self._max_connections
+
+    @property
+    def max_response_bytes(self) -> int:
+        """How large an answer may be, before and after decompression."""
+        return self._max_response_bytes
 
     def __repr__(self) -> str:
         """Show the key and the address, and no secret."""
@@ -72,9 +80,5 @@ class BaseClient:
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
-    def _answer(self, response: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in response.headers.raw:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return response.status_code, headers, self._settings.redacted(response.content)
+    def _answer(self, answer: Answer) -> tuple[int, dict[str, str], bytes]:
+        return answer.status_code, answer.headers, self._settings.redacted(answer.content)

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from ..backoff import Duration
 
-__all__ = ["Settings", "settings_of"]
+__all__ = ["Settings", "is_loopback", "settings_of"]
 
 _BASE_URL: Final = "https://chat.stream-io-api.com"
 _TIMEOUT: Final = 30.0
+_NO_ADDRESS: Final = frozenset(" \\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         msg = f"base_url must be an https:// address, not {url!r}"
         raise ValueError(msg)
-    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         msg = (
             f"base_url {url!r} would send the token in the clear: use https://, "
             "or pass allow_http=True"
@@ -145,6 +146,10 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
 
 
 def _valid_url(url: str) -> str:
+    if not _NO_ADDRESS.isdisjoint(url):
+        # Some libraries take a backslash for a slash, and others do not.
+        msg = "base_url is not a valid address: it holds a space or a backslash"
+        raise ValueError(msg)
     try:
         httpx.URL(url)
         _ = urlsplit(url).port
@@ -154,8 +159,9 @@ def _valid_url(url: str) -> str:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, whatever a name server says."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"

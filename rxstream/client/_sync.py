@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
@@ -9,24 +10,28 @@ from typing_extensions import override
 
 from .._checks import optional, text
 from .._wait.one import wait_for_task
-from .._wire.failures import transport_error
 from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
-from ._base import BaseClient
+from ._base import MAX_RESPONSE_BYTES, BaseClient
+from ._brought import send
 from ._chat import ChatOperations
-from ._connections import Connections
+from ._connections import Connections, Ending
+from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from .._values import TaskSnapshot
     from .._wire.messages import Request
     from ..backoff import Delays, Duration
 
-__all__ = ["StreamClient"]
+__all__ = ["CancellableCall", "StreamClient"]
 
 _MAX_CONNECTIONS: Final = 32
+# What ends the requests that this thread makes. Not an argument: `get_task` may be overridden.
+_ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
 class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["str | None"]):
@@ -44,6 +49,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         base_url: str | None = None,
         timeout: Duration | None = None,
         max_connections: int = _MAX_CONNECTIONS,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         http_client: httpx.Client | None = None,
         allow_http: bool = False,
     ) -> None:
@@ -52,15 +58,20 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         Args:
             api_key: The application's key; None: `STREAM_API_KEY`.
             api_secret: The application's secret, which signs the token; None: `STREAM_API_SECRET`.
-            token: Your own server token instead of the secret.
-            base_url: The address of the API; None: `STREAM_BASE_URL`, else Stream's own address.
-            timeout: How long connecting, writing and each read of a request may take: seconds or a
-                timedelta. None: `STREAM_TIMEOUT`, else 30 s. It is not the deadline of a wait.
-            max_connections: How many requests at once, 1 or more. At most 32 polls are in
-                flight at once even so, because each takes a thread.
-            http_client: Your own httpx client. It is used as it is, and not closed.
-            allow_http: Accept an `http://` address that is not a loopback address. It sends the
-                token unencrypted.
+            token: A server token of your own instead of the secret.
+            base_url: Where the API is; None: `STREAM_BASE_URL`, else Stream's own address.
+            timeout: How long a request may take, from connecting to the last byte of its answer:
+                seconds or a timedelta. None: `STREAM_TIMEOUT`, else 30 s. (The deadline of a wait
+                is another.)
+            max_connections: How many requests at once, 1 or more. Each poll takes a thread while it
+                is in flight, so no more than 32 of them are, whatever is said here.
+            max_response_bytes: How large an answer may be, before and after decompression. A
+                larger one is an `InvalidResponseException`.
+            http_client: An httpx client of your own, used as it is and not closed. Its own
+                time-outs hold for each step; `timeout` ends a request between the chunks of its
+                answer.
+            allow_http: Accept an `http://` address other than a loopback one; the token then
+                travels in the clear.
 
         Raises:
             ValueError: Key or secret is missing, or an argument is out of range.
@@ -74,10 +85,13 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             timeout=timeout,
             allow_http=allow_http,
             max_connections=max_connections,
+            max_response_bytes=max_response_bytes,
         )
         optional(http_client, httpx.Client, "http_client")
         self._http_client = http_client
-        self._connections = Connections(self._outgoing.base, max_connections)
+        self._connections = Connections(
+            self._outgoing.base, max_connections, timeout=self.timeout, most=max_response_bytes
+        )
 
     def get_task(self, task_id: str) -> TaskSnapshot:
         """Poll a task once.
@@ -91,6 +105,10 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             InvalidResponseException: The answer was not a task.
         """
         return read_task(*self._send(task_request(text(task_id, "task_id"))), task_id)
+
+    def new_call(self) -> CancellableCall:
+        """Make a call of `get_task` that another thread can end; waits do so."""
+        return CancellableCall(self.get_task)
 
     def wait_for_task(
         self,
@@ -131,13 +149,47 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         return read_started(*self._send(request))
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
-                arguments = self._outgoing.arguments(request)
-                response = self._http_client.request(**arguments, follow_redirects=False)
+                answer = send(
+                    self._http_client,
+                    self._outgoing.arguments(request),
+                    ending,
+                    timeout=self.timeout,
+                    most=self.max_response_bytes,
+                )
             else:
-                response = self._connections.send(self._outgoing.request(request))
+                answer = self._connections.send(self._outgoing.request(request), ending)
                 self._is_open = True
-        except (httpx.RequestError, OSError) as error:
-            raise transport_error(error) from error
-        return self._answer(response)
+        except FAILURES as error:
+            if ending.is_asked_for:
+                raise_failure(error, "the request was cancelled")
+            raise_failure(error, CLOSED if self._connections.is_closed else "")
+        return self._answer(answer)
+
+
+class CancellableCall:
+    """One `get_task` of a sync client, which any thread can end."""
+
+    __slots__ = ("_ending", "_get_task")
+
+    def __init__(self, get_task: Callable[[str], TaskSnapshot]) -> None:
+        self._get_task = get_task
+        self._ending = Ending()
+
+    def get_task(self, task_id: str) -> TaskSnapshot:
+        """Poll a task once, as the client's own `get_task` does."""
+        token = _ending.set(self._ending)
+        try:
+            return self._get_task(task_id)
+        finally:
+            _ending.reset(token)
+
+    def cancel(self) -> None:
+        """End the request: `get_task` raises `StreamTransportException`.
+
+        It takes no lock. While a name is looked up or TCP connects, the request ends only after
+        that; on an `http_client` of your own it ends at the next chunk of the answer.
+        """
+        self._ending.ask()

@@ -64,7 +64,7 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
             context = copy_context()
-            downstream = Downstream(observer, clock)
+            downstream = Downstream(observer)
             fired: list[Exception | None] = []
 
             def cancel() -> None:

@@ -55,7 +55,7 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
-            downstream = Downstream(observer, clock)
+            downstream = Downstream(observer)
 
             def expire() -> None:
                 downstream.dispose()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from reactivex import Observable
 
 from .._merge.downstream import Downstream
-from .._time.schedulers import operator_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +34,7 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSna
         def subscribe(
             observer: abc.ObserverBase[TaskSnapshot], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            downstream = Downstream(observer, operator_clock(scheduler))
+            downstream = Downstream(observer)
             status: str | None = None
             held: TaskSnapshot | None = None
 

@@ -9,7 +9,7 @@ from reactivex import Observable
 
 from .._checks import function, whole
 from .._merge.merge import Merge
-from .._merge.sources import Pushed
+from .._merge.pushed import Pushed
 from .._time.schedulers import operator_clock
 
 if TYPE_CHECKING:

@@ -60,9 +60,8 @@ def log_to(
         def subscribe(
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            log = _Log(target, severity, clock)
-            downstream = Downstream(observer, clock)
+            log = _Log(target, severity, operator_clock(scheduler))
+            downstream = Downstream(observer)
 
             def on_next(item: T) -> None:
                 log.item(item)

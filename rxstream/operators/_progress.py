@@ -59,9 +59,8 @@ def progress(
         def subscribe(
             observer: abc.ObserverBase[Progress], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            tally = Tally(count, gate, clock)
-            downstream = Downstream(observer, clock)
+            tally = Tally(count, gate, operator_clock(scheduler))
+            downstream = Downstream(observer)
 
             def on_next(outcome: TaskOutcome) -> None:
                 try:

@@ -9,7 +9,6 @@ from reactivex import Observable
 from reactivex.internal import SequenceContainsNoElementsError
 
 from .._merge.downstream import Downstream
-from .._time.schedulers import operator_clock
 from ..errors import InvalidResponseException
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            downstream = Downstream(observer, operator_clock(scheduler))
+            downstream = Downstream(observer)
             last: TaskSnapshot | None = None
 
             def on_next(snapshot: TaskSnapshot) -> None:

@@ -55,7 +55,7 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
             observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
-            downstream = Downstream(observer, clock)
+            downstream = Downstream(observer)
             budget = _Budget(backoff(), is_worth_it)
 
             def attempt() -> None:

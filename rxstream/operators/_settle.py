@@ -49,14 +49,13 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            downstream = Downstream(observer, clock)
+            downstream = Downstream(observer)
 
             def give(outcome: TaskOutcome, _: int) -> None:
                 downstream.on_next(outcome)
                 downstream.on_completed()
 
-            outcomes = OutcomeObserver(task_id, clock, give)
+            outcomes = OutcomeObserver(task_id, operator_clock(scheduler), give)
 
             return downstream.subscribe_to(
                 source,

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from reactivex import Observable
 from reactivex.disposable import Disposable
 
-from .._time.clock import LoopClock
+from .._time.clock import LoopClock, loop_or_raise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

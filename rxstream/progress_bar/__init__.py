@@ -82,10 +82,9 @@ def progress_bar(
         def subscribe(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            clock = operator_clock(scheduler)
-            tally = Tally(count, passed, clock)
+            tally = Tally(count, passed, operator_clock(scheduler))
             bar = Bar(tally, passed, description)
-            downstream = Downstream(observer, clock)
+            downstream = Downstream(observer)
 
             def on_next(outcome: TaskOutcome) -> None:
                 try:

@@ -197,10 +197,6 @@ def test_an_await_tells_success_and_failure() -> None:
     run_virtual(main())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_call/virtual.py ends a cancelled call in place, which admits whoever is queued",
-)
 @pytest.mark.parametrize("fake", BOTH)
 def test_a_batch_that_is_disposed_in_virtual_time_polls_nobody_any_more(fake: Any) -> None:
     time = VirtualTime()

@@ -17,6 +17,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
+from reactivex.subject import Subject
 
 from rxstream import TaskSnapshot, backoff, task_observable, tasks_observable
 from rxstream import operators as rxs
@@ -265,3 +266,35 @@ def test_retry_with_does_not_retry_it() -> None:
     wait = task_observable(client, TASK).pipe(rxs.retry_with(backoff.constant(0), on=Exception))
     surfaced(time, lambda: wait.subscribe(consumer.on_next, scheduler=time))
     assert client.polls(TASK) == 2
+
+
+@each_pipeline
+def test_a_source_that_goes_on_is_disposed_when_it_calls_next(name: str) -> None:
+    time = VirtualTime()
+    source: Subject[Any] = Subject()
+    consumer = Consumer(1)
+    wait = source.pipe(PIPELINES[name]())
+    wait.subscribe(consumer.on_next, consumer.told.append, scheduler=time)
+    raised: list[Exception] = []
+    for snapshot in (*SNAPSHOTS, SNAPSHOTS[-1]):
+        raised += surfaced(time, lambda snapshot=snapshot: source.on_next(snapshot))
+    raised += surfaced(time, source.on_completed)
+    assert [*raised, *consumer.told] == [consumer.fault]
+    assert not source.observers
+
+
+def test_a_later_error_of_the_source_is_not_retried() -> None:
+    source: Subject[Any] = Subject()
+    subscribed: list[Any] = []
+    consumer = Consumer(1)
+    time = VirtualTime()
+    counted = reactivex.defer(lambda _: subscribed.append(1) or source)
+    counted.pipe(rxs.retry_with(backoff.constant(0), on=Exception)).subscribe(
+        consumer.on_next, consumer.told.append, scheduler=time
+    )
+    with pytest.raises(Fault):
+        source.on_next(1)
+    source.on_error(OSError())
+    time.start()
+    assert subscribed == [1]
+    assert not consumer.told

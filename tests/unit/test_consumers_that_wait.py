@@ -29,13 +29,7 @@ class AllAtOnce:
     "consumers",
     [
         35,
-        pytest.param(
-            60,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="every worker is blocked in a consumer, and none is left for their polls",
-            ),
-        ),
+        60,
     ],
 )
 def test_any_number_of_consumers_may_wait_in_turn(consumers: int) -> None:

@@ -11,7 +11,6 @@ from reactivex import abc
 from rxstream import operators as rxs
 from rxstream import task_observable
 from rxstream._merge.downstream import Downstream
-from rxstream._time.timer_thread import TIMER_THREAD
 from rxstream.testing import FakeClient
 from tests.support import TASK
 
@@ -38,7 +37,7 @@ class Recorder(abc.ObserverBase[Any]):
 
 def test_an_end_during_an_item_waits_for_it() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder, TIMER_THREAD)
+    downstream = Downstream(recorder)
     recorder.during = lambda: downstream.on_error(LookupError())
     downstream.on_next(1)
     downstream.on_next(2)
@@ -47,7 +46,7 @@ def test_an_end_during_an_item_waits_for_it() -> None:
 
 def test_there_is_one_end_and_then_silence() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder, TIMER_THREAD)
+    downstream = Downstream(recorder)
     downstream.on_next(1)
     downstream.on_completed()
     downstream.on_error(LookupError())
@@ -58,7 +57,7 @@ def test_there_is_one_end_and_then_silence() -> None:
 
 def test_after_its_own_fault_there_is_silence() -> None:
     recorder = Recorder()
-    downstream = Downstream(recorder, TIMER_THREAD)
+    downstream = Downstream(recorder)
     own = LookupError()
 
     def fault() -> None:
