@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
+
+from ._text import brief, is_nested_deeply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,13 @@ class RateLimitInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class _Json:
+    """A payload that is nested too deeply to be pickled as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class TaskSnapshot:
     """One answer of `GET /api/v2/tasks/{id}`: what a task looked like at one moment.
 
@@ -74,8 +84,19 @@ class TaskSnapshot:
         """Whether the task ended: it completed or failed."""
         return self.is_completed or self.is_failed
 
+    def __repr__(self) -> str:
+        """Show the fields, long ones cut."""
+        return _shown(self)
 
-@dataclass(frozen=True, slots=True)
+    def __getstate__(self) -> list[object]:
+        return [_packed(getattr(self, field.name)) for field in fields(self)]
+
+    def __setstate__(self, state: list[object]) -> None:
+        for field, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, field.name, _unpacked(value))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class TaskOutcome:
     """How one wait ended, as a value."""
 
@@ -109,3 +130,25 @@ class TaskOutcome:
         if self.error is not None:
             raise self.error
         return self.result
+
+    def __repr__(self) -> str:
+        """Show the fields, long ones cut."""
+        return _shown(self)
+
+
+def _shown(value: TaskSnapshot | TaskOutcome) -> str:
+    shown = (f"{field.name}={brief(getattr(value, field.name))}" for field in fields(value))
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _packed(value: object) -> object:
+    if not is_nested_deeply(value):
+        return value
+    try:
+        return _Json(json.dumps(value))
+    except (RecursionError, TypeError, ValueError):  # no JSON: for pickle to judge
+        return value
+
+
+def _unpacked(value: object) -> object:
+    return json.loads(value.text) if isinstance(value, _Json) else value

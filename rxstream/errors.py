@@ -11,16 +11,17 @@
     ├── TaskCancelledException          the wait was cancelled by a signal
     └── InvalidResponseException        a 2xx or 3xx answer that is not a task
 
-`StreamException`, `StreamApiException`, `StreamRateLimitException`, `StreamTransportException` and
-`StreamTaskException` have the names and fields of Stream's official Python SDK. Each exception can
-be pickled, and its text is one line.
+Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
+`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK.
+All of them pickle. Their text is one line with nothing in it that a terminal would obey; each text
+in them is cut to 4,000 characters.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._text import one_line
+from ._text import bounded, cut, one_line, picklable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,8 +45,6 @@ TransportErrorType: TypeAlias = Literal[
     "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
 ]
 
-_BODY_LENGTH: Final = 4_000
-
 
 def _rebuild(
     cls: type[StreamException], args: tuple[object, ...], state: dict[str, Any]
@@ -63,14 +62,14 @@ class StreamException(Exception):
         """Make an exception whose text is one line.
 
         Args:
-            message: What happened. White space is folded, so that it prints on one line.
+            message: What happened; it is folded, escaped and cut to one line.
         """
         super().__init__(one_line(message))
 
     # The constructors take keywords, so Exception's own pickling, `cls(*args)`, would fail.
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keep the class, the message and the fields when it is pickled."""
-        return _rebuild, (type(self), self.args, self.__dict__)
+        """Pickle the class, the message and the fields; what cannot be pickled becomes None."""
+        return _rebuild, (type(self), picklable(self.args), picklable(self.__dict__))
 
 
 class StreamApiException(StreamException):
@@ -94,27 +93,27 @@ class StreamApiException(StreamException):
 
         Args:
             status_code: The HTTP status.
-            code: Stream's own error code; 0 if the answer had none.
-            message: Stream's text; empty if the answer had none.
-            exception_fields: For each bad field of the request, what was wrong with it.
-            unrecoverable: Whether the server says that a retry cannot succeed.
-            more_info: A URL with more about the error.
-            details: More error codes.
-            raw_response_body: The body as text, cut to 4,000 characters.
-            rate_limit: The rate limit that this answer gave, if any.
-            retry_after: How long the server asks you to wait, if it does.
+            code: Stream's own error code; 0 where the answer had none.
+            message: Stream's text; empty where the answer had none.
+            exception_fields: What was wrong with which field of the request.
+            unrecoverable: The server says that trying again is of no use.
+            more_info: An address with more about the error.
+            details: Further codes.
+            raw_response_body: The body as text.
+            rate_limit: The rate limit as of this answer, if it named one.
+            retry_after: How long the server asks to wait, if it did.
         """
         self.status_code = status_code
         self.code = code
-        self.message = message
-        self.exception_fields: dict[str, Any] = dict(exception_fields or {})
+        self.message = cut(message)
+        self.exception_fields: dict[str, Any] = bounded(exception_fields or {})
         self.unrecoverable = unrecoverable
-        self.more_info = more_info
-        self.details: list[Any] = list(details)
-        self.raw_response_body: str = raw_response_body[:_BODY_LENGTH]
+        self.more_info = None if more_info is None else cut(more_info)
+        self.details: list[Any] = bounded(list(details))
+        self.raw_response_body = cut(raw_response_body)
         self.rate_limit = rate_limit
         self.retry_after = retry_after
-        said = message or raw_response_body
+        said = self.message or self.raw_response_body
         coded = f", code={code}" if code else ""
         super().__init__(
             f"Stream API error (status={status_code}{coded})" + (f": {said}" if said else "")
@@ -172,7 +171,7 @@ class TaskTimeoutException(StreamTransportException, TimeoutError):
         self.timeout = timeout
         self.last = last
         self.polls = polls
-        seen = "no answer" if last is None else f"last status {last.status!r}"
+        seen = "no answer" if last is None else f"last status {cut(last.status)!r}"
         super().__init__(
             "timeout",
             message or f"Task {task_id} was not done after {timeout:g} s ({polls} polls, {seen})",
@@ -207,13 +206,14 @@ class StreamTaskException(StreamException):
             snapshot: The answer that carried the failure.
         """
         self.task_id = task_id
-        self.error_type = error_type
-        self.description = description
-        self.stack_trace = stack_trace
-        self.version = version
+        self.error_type = cut(error_type)
+        self.description = cut(description)
+        self.stack_trace = None if stack_trace is None else cut(stack_trace)
+        self.version = None if version is None else cut(version)
         self.snapshot = snapshot
         super().__init__(
-            f"Task {task_id} failed ({error_type})" + (f": {description}" if description else "")
+            f"Task {task_id} failed ({self.error_type})"
+            + (f": {self.description}" if description else "")
         )
 
 
@@ -245,14 +245,14 @@ class InvalidResponseException(StreamException):
         """Make an exception from the answer that came instead.
 
         Args:
-            status_code: The HTTP status; None if the client does not tell it.
-            raw_response_body: The body as text, cut to 4,000 characters.
+            status_code: The HTTP status; None where a foreign client does not tell.
+            raw_response_body: The body as text.
             message: What is wrong with it.
         """
         self.status_code = status_code
-        self.raw_response_body: str = raw_response_body[:_BODY_LENGTH]
+        self.raw_response_body = cut(raw_response_body)
         super().__init__(
             (message or "The answer is not a Stream API answer")
             + (f" (status={status_code})" if status_code is not None else "")
-            + (f": {raw_response_body[:120]!r}" if raw_response_body else "")
+            + (f": {self.raw_response_body[:120]!r}" if raw_response_body else "")
         )

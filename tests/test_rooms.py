@@ -11,48 +11,35 @@ import pytest
 PACKAGE: Final = Path(__file__).parent.parent / "rxstream"
 FILES: Final = sorted(PACKAGE.rglob("*.py"))
 
+ALL_PRIVATE: Final = {"_checks", "_text", "_values", "_shared", "_time"} | {
+    "_wire",
+    "_call",
+    "_gate",
+    "_merge",
+}
 # From the bottom of the house to the top. A room imports only rooms that stand before it, and of
 # those only the ones that are named here.
 MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_version": set(),
     "_checks": set(),
-    "_values": set(),
     "_text": set(),
+    "_values": {"_text"},
     "errors": {"_text"},
     "backoff": {"_checks"},
     "_shared": set(),
     "_time": {"_shared"},
-    "_wire": {"_checks", "_values", "_time", "errors"},
+    "_wire": {"_checks", "_text", "_values", "_time", "errors"},
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
-    "_wait": {
-        "_shared",
-        "_checks",
-        "_values",
-        "_time",
-        "_wire",
-        "_call",
-        "_gate",
-        "_merge",
-        "errors",
-        "backoff",
-    },
+    "_wait": ALL_PRIVATE | {"errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
-    "operators": {"_checks", "_values", "_time", "_wire", "_gate", "_merge", "_wait", "errors"},
-    "client": {"_checks", "_version", "_time", "_wire", "_wait", "errors", "backoff"},
-    "progress_bar": {"_checks", "_time", "_gate", "_merge", "_wait"},
-    "__init__": {
-        "_async_iterable",
-        "_gate",
-        "_values",
-        "_version",
-        "_wait",
-        "backoff",
-        "client",
-        "errors",
-        "operators",
-    },
+    "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
+    "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
+    | {"backoff", "errors"},
+    "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
+    "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
+    | {"backoff", "client", "errors", "operators"},
     "testing": {"_checks", "_time", "_values", "_wire", "errors"},
 }
 NOBODY_IMPORTS: Final = {"progress_bar", "testing", "__init__"}

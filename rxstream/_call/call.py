@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from .._wire.messages import read_answer
-from ..errors import InvalidResponseException, StreamTransportException
+from .._wire.answers import read_answer
+from ..errors import StreamTransportException
 
 if TYPE_CHECKING:
     from .._values import TaskSnapshot
@@ -47,18 +47,21 @@ def cancelled() -> StreamTransportException:
 
 
 def read(answer: object, task_id: str, done: Done) -> None:
-    """Report what a client's `get_task` returned."""
-    if inspect.iscoroutine(answer):
-        answer.close()
-        msg = (
-            "get_task returned a coroutine, but is not declared async: declare it with `async def`"
-        )
-        done(None, TypeError(msg))
-        return
+    """Report what a client's `get_task` returned; `done` is called whatever reading it raises."""
     try:
+        if inspect.iscoroutine(answer):
+            answer.close()
+            msg = (
+                "get_task returned a coroutine but is not declared async, so nobody could tell "
+                "that it is; declare it with `async def`"
+            )
+            raise TypeError(msg)  # noqa: TRY301 -- told like what reading raises
         snapshot = read_answer(answer, task_id)
-    except InvalidResponseException as error:
+    except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
         failure = error
+    except BaseException as error:
+        done(None, error)
+        raise
     else:
         done(snapshot, None)
         return

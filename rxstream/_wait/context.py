@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from .._call.call import Caller
     from .._gate.gate import Gate
+    from .._text import Cut
     from .._time.clock import Clock
     from ..backoff import Delays
 
@@ -27,6 +28,8 @@ class WaitContext:
     clock: Clock
     caller: Caller
     gate: Gate
+    cut: Cut
+    """Cuts the texts of exceptions; a client of ours blots out its secrets in them."""
     lock: threading.RLock
     """Held for moments only, so that one serves all."""
     is_interrupted: Callable[[], bool]

@@ -167,7 +167,9 @@ class Wait(abc.DisposableBase):
     ) -> tuple[float | None, BaseException | None]:
         """The pause before the next poll; or None, and the error if one ends the wait."""
         if snapshot is not None and snapshot.is_done:
-            return None, None if snapshot.is_completed else task_exception(self.task_id, snapshot)
+            if snapshot.is_completed:
+                return None, None
+            return None, task_exception(self.task_id, snapshot, self._context.cut)
         left = self._deadline - self._context.clock.now()
         delay = self._pauses.after(error, left, round_trip)
         if delay is not None and error is not None and delay < left:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .._checks import is_whole, to_mapping
+from .._checks import to_mapping
+from .._text import cut, shown
 from ..errors import (
     InvalidResponseException,
     StreamApiException,
@@ -21,11 +20,20 @@ from ..errors import (
     TransportErrorType,
 )
 from .fields import failure_of
-from .messages import ENVELOPE, api_exception
+from .foreign import (
+    attribute,
+    chain,
+    kind_of,
+    library_of,
+    response_in_an_sdk,
+    was_raised_in_an_sdk,
+)
+from .messages import ENVELOPE, api_exception, enveloped, http_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
+    from .._text import Cut
     from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
@@ -43,15 +51,13 @@ _TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
-# Stream's SDKs, and what getstream reads its answers with.
-_SDKS: Final = frozenset({"dataclasses_json", "getstream", "stream_chat"})
-# The HTTP libraries that clients use.
-_HTTP_LIBRARIES: Final = frozenset({"aiohttp", "httpcore", "httpx", "requests", "urllib3"})
+# What an official SDK leaks while it reads an answer.
+_LEAKS: Final = (LookupError, AttributeError, TypeError, ValueError, OverflowError)
 
 
-def task_exception(task_id: str, snapshot: TaskSnapshot) -> StreamTaskException:
+def task_exception(task_id: str, snapshot: TaskSnapshot, by: Cut = cut) -> StreamTaskException:
     """The exception of a task that failed."""
-    fields: dict[str, Any] = failure_of(snapshot)
+    fields: dict[str, Any] = failure_of(snapshot, by)
     return StreamTaskException(task_id=task_id, snapshot=snapshot, **fields)
 
 
@@ -62,7 +68,7 @@ def is_transient(error: BaseException) -> bool:
         return (status in _TRANSIENT_STATUSES or status >= 500) and not error.unrecoverable  # noqa: PLR2004 -- 5xx
     if isinstance(error, StreamTransportException):
         return not is_cancelled(error) and not any(
-            isinstance(cause, ssl.SSLCertVerificationError) for cause in _chain(error)
+            isinstance(cause, ssl.SSLCertVerificationError) for cause in chain(error)
         )
     return False
 
@@ -110,121 +116,101 @@ def translated(error: BaseException) -> BaseException:
     """
     if isinstance(error, StreamException) or not isinstance(error, Exception):
         return error
-    ours: StreamException
-    status, kind = _status(error), getattr(error, "error_type", None)
-    if status is not None:
-        ours = _foreign_api_exception(error, status)
-    elif isinstance(error, json.JSONDecodeError):
-        ours = InvalidResponseException(
-            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
-        )
-    elif isinstance(error, LookupError | AttributeError | TypeError) and _is_from_an_sdk(error):
-        ours = InvalidResponseException(
-            status_code=None, message=f"The client could not read the answer: {error!r}"
-        )
-    elif kind in _TRANSPORT_TYPES:
-        ours = StreamTransportException(cast("TransportErrorType", kind), str(error))
-    elif isinstance(error, OSError) or _library(error) in _HTTP_LIBRARIES:
-        ours = transport_error(error)
-    else:
+    ours = _translation(error)
+    if ours is None:
         return error
     ours.__cause__ = error
     return ours
 
 
 def transport_error(error: BaseException) -> StreamTransportException:
-    """Turn a failure of the transport into our exception; its kind comes from the causes."""
-    kind: TransportErrorType = "unknown"
-    for cause in _chain(error):
-        name = type(cause).__name__
-        if isinstance(cause, TimeoutError) or "Timeout" in name:
-            kind = "timeout"
-        elif isinstance(cause, ssl.SSLError) or "SSL" in name:
-            kind = "tls_handshake_failed"
-        elif isinstance(cause, socket.gaierror) or "DNS" in name or "NameResolution" in name:
-            kind = "dns_failure"
-        elif (
-            isinstance(cause, ConnectionError)
-            or any(
-                part in name for part in ("Connect", "Disconnect", "NetworkError", "ProtocolError")
-            )
-            or name in {"ReadError", "WriteError", "CloseError"}
-        ):
-            # Keep looking: the cause of a refused connection may be a name that was not found.
-            kind = "connection_reset"
-            continue
-        else:
-            continue
-        break
-    return StreamTransportException(kind, f"{type(error).__name__}: {error}")
+    """Make our exception of a failure on the way."""
+    return StreamTransportException(kind_of(error), f"{type(error).__name__}: {shown(error)}")
+
+
+def _translation(error: Exception) -> Exception | None:
+    if isinstance(error, StopIteration | StopAsyncIteration):
+        # Neither can pass a coroutine; Python itself makes the same of them.
+        return RuntimeError(f"get_task raised {type(error).__name__}")
+    return _of_an_answer(error) or _of_the_way(error)
+
+
+def _of_an_answer(error: Exception) -> StreamException | None:
+    status = _status(error)
+    if status is not None:
+        return _http_error(error, status)
+    if isinstance(error, _LEAKS):
+        response = response_in_an_sdk(error)
+        status = http_status(attribute(response, "status_code"))
+        if status is not None:
+            return _unread(error, response, status)
+    if isinstance(error, json.JSONDecodeError):
+        return InvalidResponseException(
+            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
+        )
+    if isinstance(error, _LEAKS) and was_raised_in_an_sdk(error):
+        return InvalidResponseException(status_code=None, message=_could_not_read(error))
+    return None
+
+
+def _of_the_way(error: Exception) -> StreamException | None:
+    kind = attribute(error, "error_type")
+    if isinstance(kind, str) and kind in _TRANSPORT_TYPES:
+        return StreamTransportException(cast("TransportErrorType", kind), shown(error))
+    if isinstance(error, OSError) or library_of(error).role == "http":
+        return transport_error(error)
+    return None
+
+
+def _could_not_read(error: Exception) -> str:
+    return f"The client could not read the answer: {type(error).__name__}: {shown(error)}"
 
 
 def _status(error: Exception) -> int | None:
     """The HTTP status that an exception holds.
 
     Stream's SDKs have it on the exception; httpx's and requests' `raise_for_status` have it on the
-    response there, and aiohttp's calls it `status`.
+    response there.
     """
-    response = getattr(error, "response", None)
-    for status in (
-        getattr(error, "status_code", None),
-        getattr(response, "status_code", None),
-        getattr(error, "status", None) if _library(error) in _HTTP_LIBRARIES else None,
-    ):
-        if is_whole(status):
-            return status
-    return None
+    own = http_status(attribute(error, library_of(error).status))
+    if own is not None:
+        return own
+    return http_status(attribute(attribute(error, "response"), "status_code"))
 
 
-def _foreign_api_exception(error: Exception, status: int) -> StreamException:
-    response = getattr(error, "http_response", None) or getattr(error, "response", None)
-    # Stream's SDKs call the body raw_response_body (getstream) or response_text (stream_chat).
-    body = getattr(error, "raw_response_body", None) or getattr(error, "response_text", None)
-    if not body:
-        with suppress(Exception):  # httpx raises where the body of a stream was never read
-            body = getattr(response, "text", None)
-    text = body if isinstance(body, str) else ""
+def _unread(error: Exception, response: object, status: int) -> StreamException:
+    """The exception of an answer that an SDK fails to read: of the answer itself."""
+    text, headers = _text_of(response), _headers_of(response)
+    if status >= 400:  # noqa: PLR2004 -- the HTTP classes are what they are
+        return api_exception(status, headers, text)
+    return InvalidResponseException(
+        status_code=status, raw_response_body=text, message=_could_not_read(error)
+    )
+
+
+def _http_error(error: Exception, status: int) -> StreamException:
+    response = attribute(error, "http_response") or attribute(error, "response")
+    body = attribute(error, library_of(error).body)
+    text = body if isinstance(body, str) and body else _text_of(response)
     if status < 400:  # noqa: PLR2004 -- an SDK's way to say that it could not read a good answer
         return InvalidResponseException(status_code=status, raw_response_body=text)
-    headers = to_mapping(getattr(response, "headers", getattr(error, "headers", None))) or {}
-    said = text
-    if not said and hasattr(error, "raw_response_body"):
+    headers = _headers_of(response if response is not None else error)
+    if text or attribute(error, "raw_response_body") is None:
+        ours = api_exception(status, headers, text)
+    else:
         # A getstream exception without a body, as mocks make them: its own fields are all there is.
-        fields = {name: getattr(error, name, None) for name in ENVELOPE}
-        said = json.dumps(fields, skipkeys=True, default=str)
-    ours = api_exception(status, headers, said)
-    ours.raw_response_body = text
-    retry_after = getattr(error, "retry_after", None)
+        ours = enveloped(status, headers, {name: attribute(error, name) for name in ENVELOPE}, "")
+    retry_after = attribute(error, "retry_after")
     if ours.retry_after is None and isinstance(retry_after, timedelta):
         ours.retry_after = retry_after
     return ours
 
 
-def _is_from_an_sdk(error: BaseException) -> bool:
-    """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
-    return raised_in.partition(".")[0] in _SDKS
+def _text_of(response: object) -> str:
+    # httpx raises where the body of a stream was never read.
+    text = attribute(response, "text")
+    return text if isinstance(text, str) else ""
 
 
-def _library(error: BaseException) -> str:
-    return type(error).__module__.partition(".")[0]
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and its causes; some libraries keep a cause in `args` or `reason`."""
-    seen: set[int] = set()
-    todo: list[object] = [error]
-    while todo:
-        cause = todo.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            todo += [
-                cause.__cause__,
-                cause.__context__,
-                getattr(cause, "reason", None),
-                *cause.args,
-            ]
+def _headers_of(answer: object) -> Mapping[str, str]:
+    return to_mapping(attribute(answer, "headers")) or {}

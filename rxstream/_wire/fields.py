@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from .._checks import is_number, to_mapping
+from .._text import cut, shown
 from .._values import TaskSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .._text import Cut
     from .._values import RateLimitInfo
 
-__all__ = ["as_mapping", "failure_of", "snapshot_of", "task_id_of"]
+__all__ = ["about_another", "as_mapping", "failure_of", "snapshot_of", "task_id_of"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS: Final = ("task_id", "status", "result", "error", "created_at", "updated_at", "duration")
+_LONGEST_TIME: Final = 64
 _ERROR_FIELDS: Final = ("type", "description", "stacktrace", "version")
 
 
@@ -46,6 +50,13 @@ def snapshot_of(
     )
 
 
+def about_another(snapshot: TaskSnapshot, task_id: str, by: Cut = cut) -> str:
+    """What is wrong with an answer that is about another task than the one asked for."""
+    if snapshot.task_id == task_id:
+        return ""
+    return f"The answer is about another task: {by(snapshot.task_id)!r}, not {by(task_id)!r}"
+
+
 def as_mapping(data: object) -> Mapping[str, Any]:
     """Read the answer of another client, a mapping or an object with attributes."""
     mapping = to_mapping(data)
@@ -64,16 +75,22 @@ def task_id_of(event: object) -> object:
     return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
 
 
-def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:
-    """Read why a task failed, from `error` or `result`: the fields of the exception."""
+def failure_of(snapshot: TaskSnapshot, by: Cut = cut) -> dict[str, str | None]:
+    """Read the reason of a failed task from wherever the server put it: the exception's fields.
+
+    It never raises, whatever another client put into the snapshot: the wait is about to end.
+    """
     said: dict[str, Any] = {}
     for place in (snapshot.result, snapshot.error):  # the later one wins
-        found = to_mapping(place)
-        if found is not None:
-            said.update({k: found[k] for k in _ERROR_FIELDS if _text(found.get(k))})
-        elif place is not None:
-            said["description"] = place
-    kind, description, stack_trace, version = (_text(said.get(name)) for name in _ERROR_FIELDS)
+        with suppress(Exception):
+            found = to_mapping(place)
+            if found is not None:
+                said.update({k: found[k] for k in _ERROR_FIELDS if _says(found.get(k))})
+            elif place is not None:
+                said["description"] = place
+    kind, description, stack_trace, version = (
+        shown(said[name], by) if _says(said.get(name)) else None for name in _ERROR_FIELDS
+    )
     return {
         "error_type": kind or "unknown",
         "description": description or "",
@@ -82,15 +99,15 @@ def failure_of(snapshot: TaskSnapshot) -> dict[str, str | None]:
     }
 
 
-def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+def _says(value: object) -> bool:
+    return value is not None and not (isinstance(value, str) and not value)
 
 
 def _timestamp(value: object) -> datetime | None:
     """Nanoseconds since the epoch as a number or a numeric string, ISO 8601, or a datetime."""
-    try:
+    with suppress(ValueError, OverflowError):
         if isinstance(value, str):
-            text = value.strip()
+            text = value[:_LONGEST_TIME].strip()
             if not text.lstrip("-").isdigit():
                 return _utc(datetime.fromisoformat(text))
             value = int(text)
@@ -98,8 +115,6 @@ def _timestamp(value: object) -> datetime | None:
             return _utc(value)
         if is_number(value):
             return _EPOCH + timedelta(microseconds=int(value) // 1000)
-    except (ValueError, OverflowError):
-        pass
     return None
 
 

@@ -6,26 +6,32 @@ It follows the behaviour of Stream's own SDKs; it was not checked against a live
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from .._checks import is_whole, to_mapping
+from .._checks import to_mapping
+from .._text import bounded, cut
 from .._time.clock import utc_now
 from .._values import RateLimitInfo, TaskSnapshot
 from ..errors import InvalidResponseException, StreamApiException, StreamRateLimitException
-from .fields import as_mapping, snapshot_of
+from .fields import about_another, snapshot_of
+
+if TYPE_CHECKING:
+    from .._text import Cut
 
 __all__ = [
     "ENVELOPE",
     "Headers",
     "Request",
     "api_exception",
-    "read_answer",
+    "enveloped",
+    "http_status",
     "read_rate_limit",
     "read_started",
     "read_task",
@@ -47,6 +53,9 @@ ENVELOPE: Final = (
 """The fields of an error answer that are kept."""
 
 _TOO_MANY_REQUESTS: Final = 429
+# Of a body that goes into an error no more is looked at. Stream's own are of some hundred bytes.
+_MOST_OF_AN_ERROR: Final = 65_536
+_LARGEST_CODE: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,9 @@ def task_request(task_id: str) -> Request:
     return Request("GET", f"/api/v2/tasks/{segment(task_id)}")
 
 
-def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> TaskSnapshot:
+def read_task(
+    status_code: int, headers: Headers, body: bytes, task_id: str, by: Cut = cut
+) -> TaskSnapshot:
     """Read the answer to a poll.
 
     Args:
@@ -78,90 +89,78 @@ def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> 
         headers: The answer's headers.
         body: The answer's body, decompressed.
         task_id: The id that was asked for.
+        by: Cuts the texts of an error.
 
     Raises:
         StreamApiException: It is an HTTP error.
-        InvalidResponseException: It is neither that nor a task.
+        InvalidResponseException: It is neither that nor this task.
     """
-    data = _read_object(status_code, headers, body)
+    data = _read_object(status_code, headers, body, by)
     snapshot = snapshot_of(data, task_id=task_id, rate_limit=read_rate_limit(headers))
-    if snapshot is None:
+    wrong = (
+        "The answer is not a task: it has neither task_id nor status"
+        if snapshot is None
+        else about_another(snapshot, task_id, by)
+    )
+    if snapshot is None or wrong:
         raise InvalidResponseException(
-            status_code=status_code,
-            raw_response_body=_text(body),
-            message="The answer is not a task: it has neither task_id nor status",
+            status_code=status_code, raw_response_body=_text(body, by), message=wrong
         )
     return snapshot
 
 
-def read_started(status_code: int, headers: Headers, body: bytes) -> str | None:
+def read_started(status_code: int, headers: Headers, body: bytes, by: Cut = cut) -> str | None:
     """Read the answer to a call that starts a task: its id, or None for nothing to wait for.
 
     Args:
         status_code: The HTTP status.
         headers: The answer's headers.
         body: The answer's body, decompressed.
+        by: Cuts the texts of an error.
 
     Raises:
         StreamApiException: It is an HTTP error.
         InvalidResponseException: It is neither that nor a JSON object.
     """
-    task_id = _read_object(status_code, headers, body).get("task_id")
+    task_id = _read_object(status_code, headers, body, by).get("task_id")
     return task_id if isinstance(task_id, str) and task_id else None
 
 
-def read_answer(answer: object, task_id: str) -> TaskSnapshot:
-    """Read the answer that a client's `get_task` returned.
-
-    Args:
-        answer: A `TaskSnapshot`, a mapping, or an object with `.data` (a mapping or attributes).
-        task_id: The id that was asked for.
-
-    Raises:
-        InvalidResponseException: It is none of these, or not a task.
-    """
-    if isinstance(answer, TaskSnapshot):
-        return answer
-    mapping = to_mapping(answer)
-    data: object = getattr(answer, "data", None) if mapping is None else mapping
-    if data is not None:
-        # Answers of official clients have headers(); others have no rate limit.
-        headers = to_mapping(_called(answer, "headers")) or {}
-        lowered = {str(name).lower(): str(value) for name, value in headers.items()}
-        snapshot = snapshot_of(
-            as_mapping(data), task_id=task_id, rate_limit=read_rate_limit(lowered)
-        )
-        if snapshot is not None:
-            return snapshot
-    status_code = _called(answer, "status_code")
-    raise InvalidResponseException(
-        status_code=status_code if isinstance(status_code, int) else None,
-        message=f"get_task returned {type(answer).__name__}, which holds no task",
-    )
+def api_exception(
+    status_code: int, headers: Headers, body: bytes | str, by: Cut = cut
+) -> StreamApiException:
+    """Read an HTTP error, whatever of Stream's error envelope is there."""
+    parsed: Any = None
+    if len(body) <= _MOST_OF_AN_ERROR:
+        with suppress(ValueError, RecursionError):
+            parsed = json.loads(body if isinstance(body, str) else body.decode("utf-8", "replace"))
+    text = by(body) if isinstance(body, str) else _text(body, by)
+    return enveloped(status_code, headers, to_mapping(parsed) or {}, text, by)
 
 
-def api_exception(status_code: int, headers: Headers, body: bytes | str) -> StreamApiException:
-    """Read an HTTP error, and the fields of Stream's error envelope that are there."""
-    text = body if isinstance(body, str) else _text(body)
-    try:
-        parsed: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        parsed = None
-    said = to_mapping(parsed) or {}
+def enveloped(
+    status_code: int, headers: Headers, said: Mapping[str, Any], text: str, by: Cut = cut
+) -> StreamApiException:
+    """Make the exception of an HTTP error of what its envelope says."""
     code, message, fields, unrecoverable, more_info, details = map(said.get, ENVELOPE)
     kind = StreamRateLimitException if status_code == _TOO_MANY_REQUESTS else StreamApiException
     return kind(
         status_code=status_code,
-        code=code if is_whole(code) else 0,
-        message=message if isinstance(message, str) else "",
-        exception_fields=to_mapping(fields),
+        code=code if type(code) is int and abs(code) <= _LARGEST_CODE else 0,
+        message=by(message) if isinstance(message, str) else "",
+        exception_fields=bounded(to_mapping(fields) or {}, by),
         unrecoverable=unrecoverable is True,
-        more_info=more_info if isinstance(more_info, str) and more_info else None,
-        details=list(cast("Iterable[Any]", details)) if isinstance(details, list) else (),
+        more_info=by(more_info) if isinstance(more_info, str) and more_info else None,
+        details=bounded(details, by) if type(details) is list else (),
         raw_response_body=text,
         rate_limit=read_rate_limit(headers),
         retry_after=_retry_after(headers),
     )
+
+
+def http_status(value: object) -> int | None:
+    """A value as an HTTP status; None: it is none."""
+    return value if type(value) is int and 100 <= value <= 999 else None  # noqa: PLR2004 -- three digits
 
 
 def read_rate_limit(headers: Headers) -> RateLimitInfo | None:
@@ -180,30 +179,30 @@ def read_rate_limit(headers: Headers) -> RateLimitInfo | None:
     )
 
 
-def _read_object(status_code: int, headers: Headers, body: bytes) -> Mapping[str, Any]:
+def _read_object(status_code: int, headers: Headers, body: bytes, by: Cut) -> Mapping[str, Any]:
     if status_code >= 400:  # noqa: PLR2004 -- the HTTP classes are what they are
-        raise api_exception(status_code, headers, body)
+        raise api_exception(status_code, headers, body, by)
     if 200 <= status_code < 300:  # noqa: PLR2004 -- as above
         try:
-            data: Any = json.loads(body)
+            found = to_mapping(json.loads(body))
         except (ValueError, RecursionError) as error:
-            raise InvalidResponseException(
-                status_code=status_code,
-                raw_response_body=_text(body),
-                message="The answer is not JSON" if body else "The answer is empty",
-            ) from error
-        found = to_mapping(data)
-        if found is not None:
-            return found
+            # Without the error as its cause, which holds all of the body.
+            wrong = f"The answer is not JSON ({_reason(error)})" if body else "The answer is empty"
+        else:
+            if found is not None:
+                return found
+            wrong = "The answer is not a JSON object"
+    else:
+        wrong = "The answer is a redirect, and redirects are not followed; check base_url"
+        if status_code < 300:  # noqa: PLR2004 -- as above
+            wrong = "The answer is not a JSON object"
     raise InvalidResponseException(
-        status_code=status_code,
-        raw_response_body=_text(body),
-        message=(
-            "The answer is a redirect, and redirects are not followed; check base_url"
-            if 300 <= status_code < 400  # noqa: PLR2004 -- as above
-            else "The answer is not a JSON object"
-        ),
+        status_code=status_code, raw_response_body=_text(body, by), message=wrong
     )
+
+
+def _reason(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
 
 
 def _retry_after(headers: Headers) -> timedelta | None:
@@ -236,10 +235,5 @@ def _first_number(value: str) -> int:
     return int(value.split(",", 1)[0])
 
 
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace")
-
-
-def _called(answer: object, name: str) -> object:
-    method = getattr(answer, name, None)
-    return cast("Callable[[], object]", method)() if callable(method) else None
+def _text(body: bytes, by: Cut) -> str:
+    return by(body[:_MOST_OF_AN_ERROR].decode("utf-8", "replace"))

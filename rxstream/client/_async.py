@@ -18,6 +18,7 @@ from ._brought import send_async
 from ._chat import ChatOperations
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
+from ._secrets import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -85,6 +86,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             TypeError: An argument is of the wrong type.
             ImportError: The extra that `transport` needs is not installed.
         """
+        api_secret, token = hidden(api_secret), hidden(token)
         super().__init__(
             api_key=api_key,
             api_secret=api_secret,
@@ -121,7 +123,9 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
         """
-        return read_task(*await self._send(task_request(text(task_id, "task_id"))), task_id)
+        request = task_request(text(task_id, "task_id"))
+        with self._without_secrets:
+            return read_task(*await self._send(request), task_id, self._cut)
 
     async def wait_for_task(
         self,
@@ -159,7 +163,8 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
 
     @override
     async def _start(self, request: Request) -> str | None:
-        return read_started(*await self._send(request))
+        with self._without_secrets:
+            return read_started(*await self._send(request), self._cut)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
@@ -175,7 +180,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
                 self._is_open = True
         except FAILURES as error:
             raise_failure(error, CLOSED if self._connections.is_closed else "")
-        return self._answer(answer)
+        return answer.status_code, answer.headers, answer.content
 
 
 def _connections_of(transport: object) -> type[AsyncConnections]:

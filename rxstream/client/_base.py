@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn, SupportsIndex
+
+from typing_extensions import override
 
 from .._checks import whole
+from .._text import SecretKeeper
 from ._outgoing import Outgoing
+from ._secrets import WithoutSecrets
 from ._settings import settings_of
 
 if TYPE_CHECKING:
     from ..backoff import Duration
-    from ._reading import Answer
 
 __all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
 
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 
-class BaseClient:
-    """The settings and requests of a client, and a warning if you never close it."""
+class BaseClient(SecretKeeper):
+    """Settings, requests and their headers, and the warning of a client that was never closed."""
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class BaseClient:
         self._max_connections = whole(max_connections, "max_connections")
         self._max_response_bytes = whole(max_response_bytes, "max_response_bytes")
         self._outgoing = Outgoing(self._settings)
+        self._without_secrets = WithoutSecrets(self._settings.redactor)
 
     @property
     def api_key(self) -> str:
@@ -75,10 +79,20 @@ class BaseClient:
         """Show the key and the address, and no secret."""
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be pickled or copied.
+
+        Raises:
+            TypeError: Always: a pickle would hold the secret, and not the connections.
+        """
+        msg = f"{type(self).__name__} cannot be pickled or copied: make one in each process"
+        raise TypeError(msg)
+
     def __del__(self) -> None:
         """Warn if connections were left open."""
         if getattr(self, "_is_open", False):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
-    def _answer(self, answer: Answer) -> tuple[int, dict[str, str], bytes]:
-        return answer.status_code, answer.headers, self._settings.redacted(answer.content)
+    @override
+    def _cut(self, text: str) -> str:
+        return self._settings.redactor(text)

@@ -13,6 +13,7 @@ import jwt
 
 from .._checks import optional, seconds
 from .._version import __version__
+from ._secrets import Hidden, Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ class Settings:
     base_url: str
     timeout: float
     token: str = field(repr=False)
-    secrets: tuple[bytes, ...] = field(repr=False)
+    redactor: Redactor = field(repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -50,12 +51,6 @@ class Settings:
     def query(self, more: Mapping[str, str]) -> str:
         """The query of a request, with the key and `more`."""
         return urlencode({"api_key": self.api_key, **more})
-
-    def redacted(self, body: bytes) -> bytes:
-        """Replace our secrets in an answer that repeats them."""
-        for secret in self.secrets:
-            body = body.replace(secret, b"***")
-        return body
 
 
 def settings_of(
@@ -86,10 +81,9 @@ def settings_of(
     if token and api_secret:
         msg = "token and api_secret exclude each other: pass one of them"
         raise ValueError(msg)
-    secret = "" if token else api_secret or _environment("STREAM_API_SECRET")
+    secret = Hidden("" if token else api_secret or _environment("STREAM_API_SECRET"))
     if secret:
-        # No `iat`: if our clock runs ahead, Stream answers "token used before issue at".
-        token = jwt.encode({"server": True}, secret, algorithm="HS256")  # pyright: ignore[reportUnknownMemberType] -- PyJWT without cryptography
+        token = _signed(secret)
     if not token:
         msg = "api_secret is missing: pass api_secret=… (or token=…), or set STREAM_API_SECRET"
         raise ValueError(msg)
@@ -102,9 +96,21 @@ def settings_of(
         api_key=key,
         base_url=_checked_url(address, allow_http=allow_http),
         timeout=_timeout(timeout),
-        token=token,
-        secrets=tuple(part.encode() for part in (token, secret) if part),
+        token=Hidden(token),
+        redactor=Redactor(token=token, secret=secret),
     )
+
+
+def _signed(secret: str) -> str:
+    try:
+        # No `iat`: a clock that runs ahead would be answered "token used before issue at".
+        return Hidden(jwt.encode({"server": True}, secret, algorithm="HS256"))  # pyright: ignore[reportUnknownMemberType] -- PyJWT without cryptography
+    except jwt.PyJWTError as error:
+        wrong: Exception = ValueError(f"api_secret cannot sign a token: {error}")
+    except Warning as error:  # where warnings are errors
+        wrong = error
+    # Without the frames of PyJWT, whose local variables hold the secret.
+    raise wrong.with_traceback(None)
 
 
 def _environment(name: str) -> str:

@@ -18,6 +18,7 @@ from ._chat import ChatOperations
 from ._connections import Connections, Ending
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
+from ._secrets import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             ValueError: Key or secret is missing, or an argument is out of range.
             TypeError: An argument is of the wrong type.
         """
+        api_secret, token = hidden(api_secret), hidden(token)
         super().__init__(
             api_key=api_key,
             api_secret=api_secret,
@@ -104,7 +106,9 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
         """
-        return read_task(*self._send(task_request(text(task_id, "task_id"))), task_id)
+        request = task_request(text(task_id, "task_id"))
+        with self._without_secrets:
+            return read_task(*self._send(request), task_id, self._cut)
 
     def new_call(self) -> CancellableCall:
         """Make a call of `get_task` that another thread can end; waits do so."""
@@ -146,7 +150,8 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     @override
     def _start(self, request: Request) -> str | None:
-        return read_started(*self._send(request))
+        with self._without_secrets:
+            return read_started(*self._send(request), self._cut)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         ending = _ending.get() or Ending()
@@ -166,7 +171,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")
             raise_failure(error, CLOSED if self._connections.is_closed else "")
-        return self._answer(answer)
+        return answer.status_code, answer.headers, answer.content
 
 
 class CancellableCall:

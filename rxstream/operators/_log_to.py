@@ -10,6 +10,7 @@ from reactivex.disposable import Disposable
 
 from .._checks import whole
 from .._merge.downstream import Downstream
+from .._text import one_line, printable
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
 from .._wait.log import LOGGER
@@ -118,7 +119,7 @@ class _Log:
         before = self._status
         self._polls += 1
         if isinstance(item, TaskSnapshot):
-            self._task_id, self._status = item.task_id, item.status
+            self._task_id, self._status = printable(item.task_id), one_line(item.status)
         else:
             self._status = type(item).__name__
         if self._status == before:
@@ -129,7 +130,11 @@ class _Log:
     def error(self, error: Exception) -> None:
         self._ended = True
         level = max(self._level, logging.WARNING)
-        self.say(level, f"ended with {type(error).__name__}: {error}", error=type(error).__name__)
+        self.say(
+            level,
+            f"ended with {type(error).__name__}: {one_line(error)}",
+            error=type(error).__name__,
+        )
 
     def end(self, event: str) -> None:
         if not self._ended:

@@ -13,6 +13,7 @@ from reactivex.disposable import Disposable
 from .._checks import optional, text, whole
 from .._gate.gate import Gate
 from .._merge.downstream import Downstream
+from .._text import one_line
 from .._time.schedulers import operator_clock
 from .._wait.tally import Tally
 
@@ -83,7 +84,7 @@ def progress_bar(
             observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             tally = Tally(count, passed, operator_clock(scheduler))
-            bar = Bar(tally, passed, description)
+            bar = Bar(tally, passed, one_line(description))
             downstream = Downstream(observer)
 
             def on_next(outcome: TaskOutcome) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rxstream import TaskSnapshot
-from rxstream._wire.messages import read_answer
+from rxstream._wire.answers import read_answer
 from rxstream.errors import InvalidResponseException
 
 LIMITS = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "9"}
@@ -32,7 +32,7 @@ class DictAnswer(dict[str, Any]):
 
 def test_a_snapshot_is_passed_on_untouched() -> None:
     snapshot = TaskSnapshot("t1")
-    assert read_answer(snapshot, "asked") is snapshot
+    assert read_answer(snapshot, "t1") is snapshot
 
 
 DATA = {"status": "COMPLETED", "result": {"a": 1}}

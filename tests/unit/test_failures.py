@@ -150,3 +150,12 @@ def test_chains_that_bite_their_tail_end() -> None:
     one.args = (one, other)
     assert transport_error(one).error_type == "unknown"
     assert is_transient(translated(one)) is True
+
+
+def test_a_class_of_ones_own_is_told_as_the_one_it_is_derived_from() -> None:
+    class Mine(httpx.ReadTimeout):
+        pass
+
+    error = translated(Mine("x"))
+    assert isinstance(error, errors.StreamTransportException)
+    assert error.error_type == "timeout"

@@ -34,7 +34,7 @@ ENVELOPE = ["code", "message", "exception_fields", "unrecoverable", "more_info",
 
 
 def read(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> TaskSnapshot:
-    return read_task(status, headers or {}, body, "asked")
+    return read_task(status, headers or {}, body, "t1")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])) | st.text("./\\?#%&=;: \n\0é", min_size=1))

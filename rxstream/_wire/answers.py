@@ -1,0 +1,66 @@
+"""What other clients' `get_task` returns, whatever reading it may raise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from .._checks import to_mapping
+from .._text import shown
+from .._values import TaskSnapshot
+from ..errors import InvalidResponseException
+from .fields import about_another, as_mapping, snapshot_of
+from .messages import http_status, read_rate_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["read_answer"]
+
+
+def read_answer(answer: object, task_id: str) -> TaskSnapshot:
+    """Read what some client's `get_task` returned.
+
+    Args:
+        answer: A `TaskSnapshot`, a mapping, or an object with `.data` (a mapping or attributes).
+        task_id: The id that was asked for.
+
+    Raises:
+        InvalidResponseException: It is none of these, or not this task, or reading it raises.
+    """
+    try:
+        snapshot, status_code = _read_foreign(answer, task_id)
+        wrong = (
+            f"get_task returned {type(answer).__name__}, which holds no task"
+            if snapshot is None
+            else about_another(snapshot, task_id)
+        )
+    except Exception as error:
+        raise InvalidResponseException(
+            status_code=None,
+            message=f"What get_task returned cannot be read: {type(error).__name__}: "
+            f"{shown(error)}",
+        ) from error
+    if snapshot is None or wrong:
+        raise InvalidResponseException(status_code=status_code, message=wrong)
+    return snapshot
+
+
+def _read_foreign(answer: object, task_id: str) -> tuple[TaskSnapshot | None, int | None]:
+    if isinstance(answer, TaskSnapshot):
+        return answer if isinstance(cast("object", answer.status), str) else None, None
+    mapping = to_mapping(answer)
+    data: object = getattr(answer, "data", None) if mapping is None else mapping
+    if data is not None:
+        # Official clients offer headers() on their answers; anything else goes without.
+        headers = to_mapping(_called(answer, "headers")) or {}
+        lowered = {str(name).lower(): str(value) for name, value in headers.items()}
+        rate_limit = read_rate_limit(lowered)
+        snapshot = snapshot_of(as_mapping(data), task_id=task_id, rate_limit=rate_limit)
+        if snapshot is not None:
+            return snapshot, None
+    return None, http_status(_called(answer, "status_code"))
+
+
+def _called(answer: object, name: str) -> object:
+    method = getattr(answer, name, None)
+    return cast("Callable[[], object]", method)() if callable(method) else None

@@ -1,0 +1,181 @@
+"""How the libraries beneath a client tell of a failure: one row for each library."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import FrameType
+
+    from ..errors import TransportErrorType
+
+__all__ = [
+    "Library",
+    "attribute",
+    "chain",
+    "kind_of",
+    "library_of",
+    "response_in_an_sdk",
+    "was_raised_in_an_sdk",
+]
+
+_Kinds: TypeAlias = "Mapping[str, TransportErrorType | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """How one library tells of a failure."""
+
+    kinds: _Kinds
+    """The kind of a failure by the name of its class; a subclass counts as the nearest class that
+    is named. None, or no name: what lies beneath decides."""
+    role: Literal["sdk", "http", "beneath", "unknown"]
+    """An SDK of Stream, or what it reads answers with; an HTTP library; or a part of one."""
+    status: str = "status_code"
+    """The attribute that holds an HTTP status."""
+    body: str = ""
+    """The attribute that holds the body of an HTTP error; empty: its response has it."""
+
+
+_HTTPX: Final[_Kinds] = {
+    "TimeoutException": "timeout",
+    "NetworkError": "connection_reset",
+    "ProtocolError": "connection_reset",
+}
+
+_LIBRARIES: Final[Mapping[str, Library]] = {
+    "getstream": Library({}, "sdk", body="raw_response_body"),
+    "stream_chat": Library({}, "sdk", body="response_text"),
+    # getstream reads its answers with it.
+    "dataclasses_json": Library({}, "sdk"),
+    "httpx": Library(_HTTPX, "http"),
+    "httpcore": Library({**_HTTPX, "ConnectionNotAvailable": "connection_reset"}, "http"),
+    "h11": Library({"ProtocolError": "connection_reset"}, "beneath"),
+    "aiohttp": Library(
+        {
+            "ClientConnectionError": "connection_reset",
+            "ClientOSError": None,
+            "ClientConnectorError": "connection_reset",
+            "ClientConnectorDNSError": "dns_failure",
+            "ClientSSLError": "tls_handshake_failed",
+            "ServerFingerprintMismatch": None,
+        },
+        "http",
+        status="status",
+    ),
+    "requests": Library(
+        {
+            "Timeout": "timeout",
+            "ConnectTimeout": "timeout",
+            "ConnectionError": "connection_reset",
+            "SSLError": "tls_handshake_failed",
+            "ProxyError": None,
+        },
+        "http",
+    ),
+    "urllib3": Library(
+        {
+            "TimeoutError": "timeout",
+            "TimeoutStateError": "timeout",
+            "NewConnectionError": "connection_reset",
+            "NameResolutionError": "dns_failure",
+            "ProtocolError": "connection_reset",
+            "ResponseNotChunked": None,
+            "SSLError": "tls_handshake_failed",
+        },
+        "http",
+    ),
+}
+_UNKNOWN: Final = Library({}, "unknown", body="raw_response_body")
+
+
+def library_of(error: BaseException) -> Library:
+    """The library that an exception comes from, or that its class is derived from."""
+    for kind in type(error).__mro__:
+        library = _LIBRARIES.get(_package(kind.__module__))
+        if library is not None:
+            return library
+    return _UNKNOWN
+
+
+def attribute(value: object, name: str) -> object:
+    """An attribute of a foreign object; None where there is none, or where it raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 -- a property may raise anything
+        return None
+
+
+def was_raised_in_an_sdk(error: BaseException) -> bool:
+    """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and _is_of_an_sdk(frames[-1][0])
+
+
+def response_in_an_sdk(error: BaseException) -> object:
+    """The response that an official SDK was reading when it raised; None: it was reading none.
+
+    It is a local variable `response` there, and has no other name that could be had.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if _is_of_an_sdk(frame) and frame.f_locals.get("response") is not None:
+            return frame.f_locals["response"]
+    return None
+
+
+def _is_of_an_sdk(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    return _LIBRARIES.get(_package(module), _UNKNOWN).role == "sdk"
+
+
+def kind_of(error: BaseException) -> TransportErrorType:
+    """Name the kind of a failure on the way, by what lies beneath it."""
+    found: TransportErrorType = "unknown"
+    for cause in chain(error):
+        kind = _own_kind(cause)
+        if kind is not None:
+            found = kind
+        # Keep looking: beneath a refused connection may lie the name that was not found.
+        if kind not in (None, "connection_reset"):
+            break
+    return found
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`."""
+    seen: set[int] = set()
+    todo: list[object] = [error]
+    while todo:
+        cause = todo.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            todo += [
+                cause.__cause__,
+                cause.__context__,
+                attribute(cause, "reason"),
+                *cause.args,
+            ]
+
+
+def _own_kind(error: BaseException) -> TransportErrorType | None:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, ssl.SSLError):
+        return "tls_handshake_failed"
+    if isinstance(error, socket.gaierror):
+        return "dns_failure"
+    kinds = library_of(error).kinds
+    for kind in type(error).__mro__:
+        if kind.__name__ in kinds and _package(kind.__module__) in _LIBRARIES:
+            return kinds[kind.__name__]
+    return "connection_reset" if isinstance(error, ConnectionError) else None
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
