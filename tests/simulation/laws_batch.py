@@ -44,7 +44,7 @@ class BatchLaws:
         self._refused: Counter[str] = Counter()
         self._waits: dict[str, deque[WaitLaws]] = {}
         self._ended: dict[str, WaitLaws] = {}
-        self._last: dict[str, TaskOutcome] = {}
+        self._seen: dict[str, list[TaskOutcome]] = {}
         self._fault: Exception | None = None
 
     @property
@@ -74,6 +74,8 @@ class BatchLaws:
             return
         if error is not None:
             self.book.owe(self.name, COMPLETES, f"its source failed: {error!r}")
+            for wait in self.waits:
+                wait.is_ending()
         self._complete_if_over()
 
     def _fill(self, now: float) -> None:
@@ -131,9 +133,10 @@ class BatchLaws:
 
     def _settle(self, now: float, outcome: TaskOutcome) -> None:
         task_id = outcome.task_id
-        if self._last.get(task_id) is outcome:
+        seen = self._seen.setdefault(task_id, [])
+        if any(before is outcome for before in seen):
             return  # asked for more than once, and answered with the same
-        self._last[task_id] = outcome
+        seen.append(outcome)
         waits = self._waits.get(task_id)
         since = self._since(task_id, now)
         wait = waits.popleft() if waits else self._begin(task_id, since, is_over=True)

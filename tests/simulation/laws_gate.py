@@ -9,6 +9,8 @@ from .answers import BELIEVED
 from .book import EPSILON
 
 if TYPE_CHECKING:
+    from rxstream import RateLimitInfo
+
     from .answers import Answer
     from .book import Book
     from .laws_wait import WaitLaws
@@ -84,7 +86,7 @@ class GateLaws:
             return
         if answer.told is not None:
             self._is_paced = True
-            self._learn(now)
+            self._learn(now, answer.told)
         if answer.is_refusal:
             self._is_paced = True
             self._known = None  # what a 429 says of its pause wins over what is told of the window
@@ -117,9 +119,13 @@ class GateLaws:
             text = f"due {wait.due_till:.6f}, free since {self._free_since:.6f}"
             self.book.broken("polls are not late where there is room", wait.name, text)
 
-    def _learn(self, now: float) -> None:
-        if self._budget is not None and self._budget.window(now) != self._known:
-            self._known, self._known_since = self._budget.window(now), now
+    def _learn(self, now: float, told: RateLimitInfo) -> None:
+        budget = self._budget
+        if budget is None or self._known == budget.window(now):
+            return
+        # An answer may have been long under way.
+        if told.reset.timestamp() > now:
+            self._known, self._known_since = budget.window(now), now
 
     def _must_keep_the_reserve(self, now: float) -> None:
         budget = self._budget

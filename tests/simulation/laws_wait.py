@@ -110,6 +110,10 @@ class WaitLaws:
     def cancelled(self) -> None:
         """The call was ended, because the wait is about to."""
         self.is_calling = False
+        self.is_ending()
+
+    def is_ending(self) -> None:
+        """It is about to end, and polls no more."""
         self.due_from = self.due_till = math.inf
 
     def _pause(self, now: float, delay: float | Exception, named: float) -> None:
@@ -132,13 +136,15 @@ class WaitLaws:
         self.due_from = self.due_till = math.inf
         self.book.owe(self.name, ENDS, f"of {reason!r}"[:120])
 
-    def woken(self, now: float, *, is_heard: bool) -> None:
-        """An event says that it should poll now; not all of them listen."""
+    def woken(self, now: float) -> None:
+        """An event says that it may poll now."""
         self._was_woken, self._woken_at = True, now
-        if self.is_over or self.is_calling or self.is_failing:
-            return
-        self.due_from = min(self.due_from, now)
-        if is_heard:
+        if not (self.is_over or self.is_calling or self.is_failing):
+            self.due_from = min(self.due_from, now)
+
+    def heard(self, now: float) -> None:
+        """It has heard the event, and must poll now unless it has done so since."""
+        if not (self.is_over or self.is_calling or self.is_failing):
             self.due_till = min(self.due_till, max(now, self.sent + FLOOR))
 
     def emitted(self, snapshot: object) -> None:

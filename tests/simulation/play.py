@@ -189,9 +189,18 @@ class Play:
             woken = waits
         self.note("wake", "wake", event)
         wake = self.draws.choice(self._wakes)
-        for wait in list(woken):
-            wait.woken(self.now(), is_heard=wait.wake is wake)
-        self.world.call("wake", lambda: wake.on_next(event))
+        woken = list(woken)
+        for wait in woken:
+            wait.woken(self.now())
+
+        def push() -> None:
+            wake.on_next(event)
+            # Not where a consumer has raised: a Subject tells nobody else then.
+            for wait in woken:
+                if wait.wake is wake and wait.calls:
+                    wait.heard(self.now())
+
+        self.world.call("wake", push)
 
     def look_if_idle(self) -> None:
         """Nobody waits any more, for now: nothing may be left of those who did."""
