@@ -143,7 +143,7 @@ class WaitLaws:
             self.due_from = min(self.due_from, now)
 
     def heard(self, now: float) -> None:
-        """It has heard the event, and must poll now unless it has done so since."""
+        """It has heard the event, and has not polled since: it must now."""
         if not (self.is_over or self.is_calling or self.is_failing):
             self.due_till = min(self.due_till, max(now, self.sent + FLOOR))
 

@@ -189,15 +189,15 @@ class Play:
             woken = waits
         self.note("wake", "wake", event)
         wake = self.draws.choice(self._wakes)
-        woken = list(woken)
-        for wait in woken:
+        calls = [(wait, wait.calls) for wait in woken if wait.wake is wake and wait.calls]
+        for wait in list(woken):
             wait.woken(self.now())
 
         def push() -> None:
             wake.on_next(event)
             # Not where a consumer has raised: a Subject tells nobody else then.
-            for wait in woken:
-                if wait.wake is wake and wait.calls:
+            for wait, before in calls:
+                if wait.calls == before:
                     wait.heard(self.now())
 
         self.world.call("wake", push)
