@@ -58,7 +58,7 @@ class WaitArguments:
             RuntimeError: There is no loop, or it is closed.
         """
         clock = clock_of(scheduler, is_async=self._is_async)
-        if isinstance(clock, LoopClock) and clock.loop.is_closed():
+        if clock.is_closed:
             msg = "the scheduler's event loop is closed, and nothing can run there any more"
             raise RuntimeError(msg)
         return clock
