@@ -155,7 +155,6 @@ every_kind = pytest.mark.parametrize(
 closing_logs = pytest.mark.xfail(
     strict=False, reason="issue 9, low: a client that closes logs 'next one in …'"
 )
-forks = pytest.mark.xfail(strict=False, reason="issue 9, item 1: connections of a forked client")
 both_transports = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
 running_and_hanging = pytest.mark.parametrize("task", [RUNNING, HANGING])
 
@@ -176,7 +175,6 @@ ASYNC_WAITS = {
 }
 
 
-@closing_logs
 @pytest.mark.parametrize("wait", SYNC_WAITS.values(), ids=SYNC_WAITS)
 def test_ctrl_c_ends_a_sync_wait(process: Process, wait: str) -> None:
     script = f"""
@@ -215,15 +213,7 @@ BAR = """
 
 @pytest.mark.parametrize(
     "send",
-    [
-        signal.SIGINT,
-        pytest.param(
-            signal.SIGTERM,
-            marks=pytest.mark.xfail(
-                strict=False, reason="issue 9, low: the cursor stays hidden on SIGTERM"
-            ),
-        ),
-    ],
+    [signal.SIGINT, signal.SIGTERM],
     ids=["SIGINT", "SIGTERM"],
 )
 def test_a_signal_leaves_the_cursor_of_a_progress_bar_visible(
@@ -303,7 +293,6 @@ def test_a_storm_of_signals_may_set_events_and_dispose(process: Process) -> None
 # Shutdown.
 
 
-@closing_logs
 def test_a_process_ends_at_once_with_sync_waits_under_way(process: Process) -> None:
     script = """
         with sync_client() as client:
@@ -383,7 +372,6 @@ FORK = textwrap.dedent("""
 """)
 
 
-@forks
 @pytest.mark.parametrize("busy", ["", "busy"])
 def test_a_client_that_was_used_works_on_both_sides_of_a_fork(process: Process, busy: str) -> None:
     script = """
@@ -435,7 +423,6 @@ def test_an_async_client_may_be_made_in_a_child_that_inherits_a_used_one(
     process(FORK + textwrap.dedent(script), transport).quietly("0")
 
 
-@forks
 def test_a_pool_of_forked_processes_uses_a_global_client(process: Process) -> None:
     """As a web server does that loads its application before it forks."""
     script = """

@@ -169,7 +169,7 @@ def _interim() -> Iterator[Fault]:
         yield make(f"{name} first", Kind.COMPLETED, say(data + good))
 
     def flood(peer: Peer) -> None:
-        peer.endlessly(hints * 100)
+        peer.endlessly(hints * 20)
 
     def slow_flood(peer: Peer) -> None:
         peer.endlessly(go_on, pause=0.02)
