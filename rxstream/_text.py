@@ -49,7 +49,7 @@ class SecretKeeper:
 
 def cut_of(client: object) -> Cut:
     """What cuts the texts of a client's exceptions."""
-    return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001 -- of this module
+    return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- of this module
 
 
 def cut(text: str) -> str:
