@@ -16,6 +16,7 @@ __all__ = [
     "bounded",
     "brief",
     "cut",
+    "cut_of",
     "is_nested_deeply",
     "one_line",
     "picklable",
@@ -45,10 +46,10 @@ class SecretKeeper:
         """Cut a text as `cut` does, with the secrets blotted out."""
         return cut(text)
 
-    @staticmethod
-    def cut_of(client: object) -> Cut:
-        """What cuts the texts of a client's exceptions."""
-        return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001 -- of this class
+
+def cut_of(client: object) -> Cut:
+    """What cuts the texts of a client's exceptions."""
+    return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- of this module
 
 
 def cut(text: str) -> str:

@@ -98,10 +98,23 @@ def test_a_threads_event_releases_those_who_wait() -> None:
     event.set()
     assert released == ["us"], (
         "threading.Event.set() does not call release() on each of _cond._waiters any more: "
-        "cancel_on cannot hear an event; look at _Waiter in rxstream/operators/_signals.py."
+        "cancel_on cannot hear an event; look at _Listeners in rxstream/operators/_signals.py."
     )
     assert not waiters, (
-        "Event.set() leaves its waiters in _cond._waiters: look at _Waiter, as above"
+        "Event.set() leaves its waiters in _cond._waiters: look at _Listeners, as above"
+    )
+
+
+def test_an_asyncio_event_tells_those_who_wait() -> None:
+    event, told = asyncio.Event(), []
+    waiter = SimpleNamespace(done=lambda: False, set_result=lambda _: told.append("us"))
+    getattr(event, "_waiters", []).append(waiter)
+    event.set()
+    event.clear()
+    event.set()
+    assert told == ["us"] * 2, (
+        "asyncio.Event.set() does not call done() and set_result() on each of _waiters any more: "
+        "cancel_on cannot hear an event; look at _Listeners in rxstream/operators/_signals.py."
     )
 
 

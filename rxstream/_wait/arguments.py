@@ -11,7 +11,7 @@ from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
 from .._gate.gate import Gate
 from .._shared.guard import interruption_of
-from .._text import SecretKeeper
+from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
@@ -58,7 +58,7 @@ class WaitArguments:
             RuntimeError: There is no loop, or it is closed.
         """
         clock = clock_of(scheduler, is_async=self._is_async)
-        if isinstance(clock, LoopClock) and clock.loop.is_closed():
+        if clock.is_closed:
             msg = "the scheduler's event loop is closed, and nothing can run there any more"
             raise RuntimeError(msg)
         return clock
@@ -81,7 +81,7 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
-            cut=SecretKeeper.cut_of(self._client),
+            cut=cut_of(self._client),
             lock=lock,
             is_interrupted=interruption_of(lock),
         )

@@ -151,7 +151,7 @@ class Wait(abc.DisposableBase):
                 # The consumer's own; it goes to whoever runs this clock, and the wait is over.
                 self.dispose()
                 raise
-        if self._state is _State.DONE:
+        if self._state is _State.DONE:  # pyright: ignore[reportUnnecessaryComparison] -- the consumer may have disposed
             return
         try:
             delay, end = self._decide(snapshot, error, round_trip)

@@ -151,7 +151,7 @@ def enveloped(
         exception_fields=bounded(to_mapping(fields) or {}, by),
         unrecoverable=unrecoverable is True,
         more_info=by(more_info) if isinstance(more_info, str) and more_info else None,
-        details=bounded(details, by) if type(details) is list else (),
+        details=bounded(said.get("details"), by) if isinstance(details, list) else (),
         raw_response_body=text,
         rate_limit=read_rate_limit(headers),
         retry_after=_retry_after(headers),

@@ -77,6 +77,8 @@ class BaseClient(SecretKeeper):
 
     def __repr__(self) -> str:
         """Show the key and the address, and no secret."""
+        if not hasattr(self, "_settings"):  # one that is still being made, in a traceback
+            return f"{type(self).__name__}()"
         return f"{type(self).__name__}(api_key={self.api_key!r}, base_url={self.base_url!r})"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:

@@ -9,7 +9,6 @@ from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
 
 from .._merge.downstream import Downstream
-from .._time.clock import LoopClock
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
 from ..errors import TaskCancelledException
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
-    from .._time.clock import Clock
     from ._signals import Signal
 
 __all__ = ["cancel_on"]
@@ -75,7 +73,7 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
                 # Not in place: whoever sets an event must not run the consumer's code.
                 if not fired:
                     fired.append(error)
-                    _hand_over(clock, lambda: context.run(cancel))
+                    clock.post(lambda: context.run(cancel))
 
             if has_fired(signal):
                 fired.append(None)
@@ -91,15 +89,6 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
         return Observable(subscribe)
 
     return operator
-
-
-def _hand_over(clock: Clock, callback: Callable[[], object]) -> None:
-    """Call back in the clock's next turn; from any thread, and from a signal handler."""
-    if isinstance(clock, LoopClock):
-        # A timer does not wake a loop whose own thread the signal handler has interrupted.
-        clock.post(callback)
-    else:
-        clock.call_later(0.0, callback)
 
 
 def _cancelled(last: object) -> TaskCancelledException:

@@ -136,8 +136,7 @@ class _Listeners:
             cast("concurrent.futures.Future[object]", signal).add_done_callback(self.fire)
         else:
             # An event wakes its waiters by a call to each, so that one of them may be ours. The
-            # alternatives are a thread or a task that waits for each event, or polling. The names
-            # are not public; they have been these since Python 3.4.
+            # names are not public: docs/decisions.md, "Private names of others".
             owner = getattr(signal, "_cond", signal)
             getattr(owner, "_waiters").append(self)  # noqa: B009 -- as said
 

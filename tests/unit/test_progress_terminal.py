@@ -92,7 +92,7 @@ print("the end")
 """
     )
     assert end.status == 0
-    assert end.piped.splitlines() == ["a", "b", "the end"]
+    assert sorted(end.piped.splitlines()) == ["a", "b", "the end"]
     assert "2/2 100%" in end.terminal
     assert "the end" not in end.terminal
     assert end.last_lines[-2:] == [end.last_lines[-2], "2 completed, 0 failed, 0 timed out"]

@@ -1,0 +1,1 @@
+"""Every fault at every moment with every client: `python -m tests.matrix`."""
