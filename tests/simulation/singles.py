@@ -13,7 +13,13 @@ from reactivex.subject import Subject
 
 from rxstream import TaskOutcome, task_observable
 from rxstream import operators as rxs
-from rxstream.errors import StreamApiException, StreamException, StreamTransportException
+from rxstream.errors import (
+    StreamApiException,
+    StreamException,
+    StreamTransportException,
+    TaskCancelledException,
+    TaskTimeoutException,
+)
 
 from .book import EPSILON
 from .consumers import Consumer, probed
@@ -137,8 +143,11 @@ def _operated(
         consumer.on_over.append(lambda how: _settled(play, consumer, how))
     waits = play.waits
 
-    def over(_: object) -> None:
+    def over(how: object) -> None:
         mine = [wait for wait in waits if wait.name == name]
+        was_cut = isinstance(how, TaskCancelledException | TaskTimeoutException)
+        if was_cut and not all(wait.is_over for wait in mine):
+            play.book.broken("the source is disposed first", name, repr(how)[:80])
         law = "the end ends all"
         play.book.by(play.now(), name, law, lambda: all(wait.is_over for wait in mine))
 
