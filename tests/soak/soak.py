@@ -160,7 +160,7 @@ async def _rounds(
         AsyncStreamClient(API_KEY, API_SECRET, transport="aiohttp", **keywords) as over_aiohttp,
     ):
         clients = dict(zip(KINDS, (sync, over_httpx, over_aiohttp), strict=True))
-        while time.monotonic() < end or not figures.rounds:
+        while time.monotonic() < end or not chaos.kills:
             ids = {
                 kind: [f"{figures.rounds}-{kind}-{number}" for number in range(size)]
                 for kind in KINDS
