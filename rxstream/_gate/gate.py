@@ -6,15 +6,16 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .._checks import fraction, is_async, whole
+from .._checks import fraction, is_async, seconds, whole
 from .._time.timer_thread import TIMER_THREAD
-from .pace import Pace
+from .pace import LONGEST_PAUSE, Pace
 from .per_client import PerClient
 from .statistics import GateStatistics
 
 if TYPE_CHECKING:
     from .._time.clock import Clock
     from .._values import RateLimitInfo
+    from ..backoff import Duration
 
 __all__ = ["Gate"]
 
@@ -24,6 +25,8 @@ _ASYNC_DEFAULT: Final = 100
 _SYNC_DEFAULT: Final = 32
 # How many polls go out before any answer has told of the rate limit.
 _SLOW_START: Final = 8
+# After a 429 where no limit is known: one poll asks, and another where that one hangs.
+_ASKING: Final = 2
 
 
 class Waiter(Protocol):
@@ -48,7 +51,13 @@ class Gate:
     to change its width.
     """
 
-    def __init__(self, max_in_flight: int = _ASYNC_DEFAULT, *, reserve: float = 0.1) -> None:
+    def __init__(
+        self,
+        max_in_flight: int = _ASYNC_DEFAULT,
+        *,
+        reserve: float = 0.1,
+        longest_pause: Duration = LONGEST_PAUSE,
+    ) -> None:
         """Make a gate.
 
         Args:
@@ -56,13 +65,17 @@ class Gate:
                 client takes a thread while it is in flight.
             reserve: The share of the rate limit that is left for other calls of your application,
                 from 0.0 to less than 1.0.
+            longest_pause: The longest pause that a server may ask for (`Retry-After`): seconds, or
+                a timedelta. A longer one is cut. No header is read as more than a day.
 
         Raises:
-            TypeError: `max_in_flight` is no whole number, or `reserve` is no number.
-            ValueError: `max_in_flight` is less than 1, or `reserve` is out of range.
+            TypeError: `max_in_flight` is no whole number, `reserve` is no number, or
+                `longest_pause` is no duration.
+            ValueError: `max_in_flight` is less than 1, or one of the others is out of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
-        self._pace = Pace(fraction(reserve, "reserve"))
+        self._longest_pause = seconds(longest_pause, "longest_pause")
+        self._pace = Pace(fraction(reserve, "reserve"), self._longest_pause)
         self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.Lock()
         self._queue: OrderedDict[Waiter, Clock] = OrderedDict()
@@ -100,17 +113,22 @@ class Gate:
             f"in_flight={self._in_flight}, queued={len(self._queue)})"
         )
 
+    @property
+    def longest_pause(self) -> float:
+        """The longest pause that a server may ask for, in seconds."""
+        return self._longest_pause
+
     def statistics(self) -> GateStatistics:
         """Look at what it is doing now, and at what it knows of the rate limit."""
         with self._lock:
-            now, pace = self._clock.now(), self._pace
+            now, pace, window = self._clock.now(), self._pace, self._pace.window
             return GateStatistics(
                 in_flight=self._in_flight,
                 queued=len(self._queue),
                 closed_for=pace.closed_for(now),
                 paced_for=pace.paced_for(now),
-                limit=pace.limit,
-                remaining=pace.remaining,
+                limit=window.limit or None,
+                remaining=window.remaining if window.limit else None,
                 reset_after=pace.reset_after(now),
                 rate_limited=pace.refused,
             )
@@ -150,6 +168,7 @@ class Gate:
         clock: Clock,
         rate_limit: RateLimitInfo | None = None,
         refused_for: float | None = None,
+        is_good: bool = False,
     ) -> None:
         """Give back the place of a poll that ended.
 
@@ -158,13 +177,16 @@ class Gate:
             rate_limit: What its answer said of the rate limit.
             refused_for: None, or for a 429 how many seconds the server wants no more polls, 0 where
                 it named no time.
+            is_good: Whether it was an answer, and no error.
         """
         with self._lock:
             self._in_flight -= 1
             if refused_for is not None:
-                self._pace.refuse(self._adopt(clock), refused_for, rate_limit)
-            elif rate_limit is not None:
-                self._pace.learn(self._adopt(clock), rate_limit, self._in_flight)
+                self._pace.refuse(self._adopt(clock), refused_for, rate_limit, self._in_flight)
+            else:
+                if is_good:
+                    self._pace.succeeded()
+                self._pace.answered(self._adopt(clock), rate_limit, self._in_flight)
             self._widen(refused=refused_for is not None)
             is_awaited = bool(self._queue)
         if is_awaited:
@@ -172,10 +194,10 @@ class Gate:
 
     def _widen(self, *, refused: bool) -> None:
         """Let as many go as may, once it is known how fast; till then, one more for each answer."""
-        if self._pace.limit is not None:
+        if self._pace.window.limit:
             self._width = self._max_in_flight
         elif refused:
-            self._width = min(self._max_in_flight, _SLOW_START)
+            self._width = min(self._max_in_flight, _ASKING)
         elif self._width < self._max_in_flight:
             self._width += 1
 
