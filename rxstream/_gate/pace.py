@@ -1,14 +1,20 @@
 """How fast: what a rate limit allows, as arithmetic over moments of one clock.
 
-The requests of a window must last until it ends. At any moment a share of those that are left is
-kept for other calls of the application; towards the end, polls use what those calls did not::
+A budget is to last until its window ends. A part of what is left is kept for other calls of the
+same application at any moment, and what they did not use comes back towards the end::
 
     requests left
     limit ┤╲ quickly, as long as the budget is ahead of time
       3/4 ┤ ╲__
           │    ╲___ spread over the time that is left
           │        ╲___
-        0 ┼────────────╲── window's end
+      2 % ┼────────────╲── window's end
+
+A level is polled evenly at the limit, and more slowly the less is left above it.
+
+Others use the same limit: other calls, other processes. Polls go by the part of what is used that
+is ours, so that several processes that know nothing of each other do not add up to several times
+the pace.
 """
 
 from __future__ import annotations
@@ -16,60 +22,69 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from .statistics import GateStatistics
+from .window import WINDOW, Window
 
+if TYPE_CHECKING:
     from .._values import RateLimitInfo
 
-__all__ = ["Pace"]
+__all__ = ["LONGEST_PAUSE", "Pace"]
 
-# The share of a window that may be used early, so that a few waits are not slowed down.
+LONGEST_PAUSE: Final = 300.0
+"""How long a server may stop everybody with one answer, unless told otherwise."""
+
+# Of the limit: never spent, since others of whom nothing is known yet poll at the same time.
+_UNSPENT: Final = 0.02
+# A part of that is for asking whether there is more, in so many seconds at least.
+_ASKED: Final = 0.1
+_ASKING: Final = 10.0
+# So much of a window's budget may be spent ahead of time: a few waits need not be slowed down.
 _AHEAD: Final = 0.25
-# Early polls go this many times as fast as evenly spread ones, and not all at once.
+# Ahead of time it goes so many times as fast as evenly, and not in step.
 _HASTE: Final = 4
-# Stream counts by the minute: if a window seems much longer, a clock is wrong.
-_LONGEST: Final = 120.0
-# A shorter spacing would only cost timers.
+# A spacing below that would only be work for the clock.
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
 _TICK: Final = 1e-6
+# Our part of what is used is never taken for less (a newcomer's), and always for a bit more.
+_LEAST_PART: Final = 0.05
+_GROWTH: Final = 1.1
+# A 429 that names nothing closes the gate for so long, and each further one for twice as long.
+_FIRST_PAUSE: Final = 1.0
+_LAST_PAUSE: Final = 30.0
 
 
 class Pace:
     """When the next poll may be sent. Not thread-safe."""
 
     __slots__ = (
+        "_back_off",
         "_closed_until",
         "_credit",
-        "_ends_at",
         "_queueing_since",
+        "_recent",
         "_sent_at",
         "_share",
-        "_window",
-        "_window_id",
-        "limit",
+        "longest_pause",
         "refused",
-        "remaining",
+        "window",
     )
 
-    def __init__(self, reserve: float) -> None:
+    def __init__(self, reserve: float, longest_pause: float) -> None:
         self._share = 1 - reserve
+        self.longest_pause = longest_pause
+        self._back_off = _FIRST_PAUSE
         self._closed_until = -math.inf
         self._sent_at = -math.inf
         self._queueing_since = -math.inf
-        self._ends_at = -math.inf
-        self._window = 0.0
-        self._window_id: datetime | None = None
         self._credit = 0
-        self.limit: int | None = None
-        """Requests in a window, as the newest answer said."""
-        self.remaining: int | None = None
-        """Requests left in the window, as the newest answer said."""
+        self._recent = 0.0
+        self.window: Final = Window()
         self.refused = 0
         """How many answers were a 429."""
 
     def queueing(self, now: float) -> None:
-        """Remember when polls began to wait."""
+        """Remember since when polls have had to wait."""
         self._queueing_since = now
 
     def pause(self, now: float, queued: int) -> float:
@@ -79,100 +94,132 @@ class Pace:
             now: The moment.
             queued: How many polls wait.
         """
-        if self.limit is None:
+        if not self.window.limit:
             return self._closed_until - now
-        spacing = self._spacing(now, self.limit, queued)
+        if self.window.is_level:
+            spacing = self._level_spacing()
+        else:
+            spacing = self._budget_spacing(now, queued)
         return max(self._closed_until, self._sent_at + spacing) - now
 
     def sent(self, now: float) -> None:
         """Count a poll."""
+        self._recent = self._recent * math.exp((self._sent_at - now) / WINDOW) + 1
         self._sent_at = now
         self._credit -= 1
 
-    def learn(self, now: float, said: RateLimitInfo, in_flight: int) -> None:
-        """Take the rate limit from an answer.
+    def answered(self, now: float, said: RateLimitInfo | None, in_flight: int) -> None:
+        """Take in an answer that was no 429.
 
         Args:
             now: The moment.
-            said: The rate limit of the answer.
+            said: What it said of the limit.
             in_flight: Polls that are under way, and may not be counted in it yet.
         """
-        if said.limit <= 0:
-            return
-        remaining = said.remaining
-        after = min(said.reset_after.total_seconds(), _LONGEST)
-        if said.reset == self._window_id and self.remaining is not None:
-            # Answers may overtake each other.
-            remaining = min(remaining, self.remaining)
-        else:
-            self._window_id, self._window = said.reset, after
-        self._ends_at = now + after
-        self.limit, self.remaining = said.limit, remaining
-        self._credit = remaining - in_flight
+        if said is not None and self.window.learn(now, said):
+            self._credit = self.window.remaining - in_flight
+        elif self.window.is_level:
+            # Meanwhile as much has come back, as far as anybody knows.
+            self._credit += 1
 
-    def refuse(self, now: float, seconds: float, said: RateLimitInfo | None) -> None:
+    def succeeded(self) -> None:
+        """Take in that an answer was a good one: the next 429 is the first of its kind."""
+        self._back_off = _FIRST_PAUSE
+
+    def refuse(
+        self, now: float, seconds: float, said: RateLimitInfo | None, in_flight: int
+    ) -> None:
         """Take in a 429.
 
         Args:
             now: The moment.
-            seconds: How long the server wants no polls; 0: it named no time.
-            said: The rate limit of the answer.
+            seconds: How long the server wants no more polls; 0: it named no time.
+            said: What it said of the limit.
+            in_flight: Polls that are under way.
         """
         self.refused += 1
+        self.answered(now, said, in_flight)
+        window = self.window
+        if seconds <= 0 and window.limit and window.remaining <= 0 and not window.is_level:
+            seconds = window.ends_at - now
         if seconds > 0:
-            self._closed_until = max(self._closed_until, now + seconds)
-        if said is not None and said.limit > 0:
-            self.limit, self.remaining = said.limit, said.remaining
-            self._window_id = said.reset
-            self._window = max(self._window, min(said.reset_after.total_seconds(), _LONGEST))
-            # The named pause ends the window, whatever its headers say.
-            self._ends_at = self._closed_until
-            self._credit = 0
+            self.close(now, seconds)
+            # Whatever the window says, the pause that was named is the end of it.
+            window.ends_at = self._closed_until
+        elif now >= self._closed_until:
+            # Those that were under way when the gate closed say nothing new.
+            self.close(now, self._back_off)
+            self._back_off = min(self._back_off * 2, _LAST_PAUSE)
 
     def close(self, now: float, seconds: float) -> None:
         """Let nobody poll for a while."""
-        self._closed_until = max(self._closed_until, now + seconds)
+        self._closed_until = max(self._closed_until, now + min(seconds, self.longest_pause))
 
     def shift(self, seconds: float) -> None:
         """Carry all moments over to another clock."""
         self._closed_until += seconds
         self._sent_at += seconds
         self._queueing_since += seconds
-        self._ends_at += seconds
+        self.window.shift(seconds)
 
-    def closed_for(self, now: float) -> float:
-        """Seconds until a poll may go out; 0.0 if the limit allows one now."""
-        end = self._closed_until
-        if self.limit is not None and self._credit < 1:
-            end = max(end, self._ends_at)
-        return max(end - now, 0.0)
-
-    def paced_for(self, now: float) -> float:
-        """Seconds until the end of a window in which polls are being spread, else 0.0."""
-        left = self._ends_at - now
-        return left if self.limit is not None and left > 0 and self._is_low(left) else 0.0
-
-    def reset_after(self, now: float) -> float | None:
-        """Seconds until the window ends; None if no window is known."""
-        left = self._ends_at - now
-        return left if left > 0 else None
+    def statistics(self, now: float, in_flight: int, queued: int) -> GateStatistics:
+        """What is known of the limit, and what it makes of polls."""
+        window = self.window
+        left = window.ends_at - now
+        reset_after = left if left > 0 and not window.is_level else None
+        closed_for = self._closed_until - now
+        if window.limit and reset_after is not None and self._credit < 1:
+            closed_for = max(closed_for, reset_after)
+        is_paced = window.limit and reset_after is not None and self._is_low(reset_after)
+        return GateStatistics(
+            in_flight=in_flight,
+            queued=queued,
+            closed_for=max(closed_for, 0.0),
+            paced_for=left if is_paced else 0.0,
+            limit=window.limit or None,
+            remaining=window.remaining if window.limit else None,
+            reset_after=reset_after,
+            rate_limited=self.refused,
+        )
 
     def _is_low(self, left: float) -> bool:
-        """Whether more requests were used early than `_AHEAD` allows."""
-        limit = self.limit or 0
-        return self._credit * self._window < (1 - _AHEAD) * limit * left
+        """Whether the budget is spent further than `_AHEAD` of the time."""
+        return self._credit * WINDOW < (1 - _AHEAD) * self.window.limit * left
 
-    def _spacing(self, now: float, limit: int, queued: int) -> float:
-        left = self._ends_at - now
-        till_end = self._ends_at - self._sent_at
+    def _part(self) -> float:
+        """Which part of what is used is ours, from 0.0 to 1.0: others poll too."""
+        used = self.window.limit - self.window.remaining
+        return min(max(self._recent * _GROWTH / max(used, 1), _LEAST_PART), 1.0)
+
+    def _budget_spacing(self, now: float, queued: int) -> float:
+        window = self.window
+        limit, left, till_end = window.limit, window.ends_at - now, window.ends_at - self._sent_at
+        even = WINDOW / (limit * self._share)
         if left <= _TICK:
             # One poll at once asks for the new window; until its answer, the even pace of the old.
-            return 0.0 if till_end > _TICK else self._window / (limit * self._share)
+            return 0.0 if till_end > _TICK else even
         if self._credit < 1:
             return till_end
-        # Early requests are of no use to a large batch that has just begun.
-        is_new = queued > _AHEAD * limit and now - self._queueing_since < self._window
-        if not is_new and not self._is_low(left):
-            hasty = self._window / (limit * self._share * _HASTE)
+        spare = self._credit - int(_UNSPENT * limit)
+        if spare < 1:
+            return min(max(left, _ASKING) / (_ASKED * self._credit), till_end)
+        hasty = even / self._part() / _HASTE
+        # A large batch that has only begun would find next to nothing ahead of time.
+        is_new = queued > _AHEAD * limit and now - self._queueing_since < WINDOW
+        if not is_new and not self._is_low(left if window.saw_begin else WINDOW):
             return hasty if hasty > _GRAIN else 0.0
-        return min(left / (self._credit * self._share), till_end)
+        evenly = left / (spare * self._share * self._part())
+        # Of which kind the limit is shows at the first reset; till then no faster than the limit.
+        return max(min(evenly, till_end), hasty if window.saw_begin else even)
+
+    def _level_spacing(self) -> float:
+        limit = self.window.limit
+        even = WINDOW / limit / self._part()
+        if self._credit > (1 - _AHEAD) * limit:
+            return even / _HASTE
+        spare = self._credit - int(_UNSPENT * limit)
+        if spare < 1:
+            return min(even * limit / max(self._credit, 1), _ASKING)
+        # What is held at the limit's full pace is half the reserve: about what a budget keeps.
+        level = max((1 - self._share) / 2, _UNSPENT) * limit
+        return even * max(level / spare, 1.0)

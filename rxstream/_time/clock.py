@@ -71,9 +71,6 @@ class Clock(Protocol):
         """The same object for clocks whose `now` can be compared."""
         ...
 
-    cancels_surely: bool
-    """Whether a timer that was cancelled never fires; threads may take one at the same moment."""
-
     @property
     def is_closed(self) -> bool:
         """Whether time has ended here for good: the loop is closed."""
@@ -118,8 +115,6 @@ class LoopClock:
     """The time of an asyncio loop. Every method may be called from any thread."""
 
     __slots__ = ("loop", "timeline")
-
-    cancels_surely: bool = True
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -32,8 +32,6 @@ class VirtualClock:
 
     __slots__ = ("_scheduler",)
 
-    cancels_surely: bool = False
-
     def __init__(self, scheduler: VirtualTimeScheduler) -> None:
         self._scheduler = scheduler
 
@@ -74,7 +72,6 @@ class _SchedulerClock:
     __slots__ = ("_scheduler",)
 
     timeline: object = monotonic
-    cancels_surely: bool = False
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler

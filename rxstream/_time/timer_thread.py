@@ -56,7 +56,6 @@ class TimerThread:
     """
 
     timeline: object = monotonic
-    cancels_surely: bool = False
 
     def __init__(self) -> None:
         self._reset()

@@ -9,7 +9,7 @@ from reactivex.disposable import CompositeDisposable
 
 from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
-from .._gate.gate import Gate
+from .._gate.gate import Gate, admission_of
 from .._shared.guard import interruption_of
 from .._text import cut_of
 from .._time.clock import LoopClock
@@ -80,7 +80,7 @@ class WaitArguments:
             retry=self._retry,
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
-            gate=self._gate if self._gate is not None else Gate.of(self._client),
+            gate=admission_of(self._gate if self._gate is not None else Gate.of(self._client)),
             cut=cut_of(self._client),
             lock=lock,
             is_interrupted=interruption_of(lock),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._call.call import Caller
-    from .._gate.gate import Gate
+    from .._gate.admission import Admission
     from .._text import Cut
     from .._time.clock import Clock
     from ..backoff import Delays
@@ -27,7 +27,7 @@ class WaitContext:
     retry: Delays | None
     clock: Clock
     caller: Caller
-    gate: Gate
+    gate: Admission
     cut: Cut
     """Cuts the texts of exceptions; a client of ours blots out its secrets in them."""
     lock: threading.RLock

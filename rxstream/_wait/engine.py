@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reactivex import abc
 from typing_extensions import override
@@ -21,7 +21,8 @@ from typing_extensions import override
 from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
-from .pauses import Pauses
+from .pause import Pause
+from .pauses import LAST_POLL, WAKE_EVERY, Pauses
 from .poll import Poll
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from .context import WaitContext
 
 __all__ = ["Wait"]
-
-# A timer may fire a moment early, since clocks round.
-_EARLY: Final = 0.001
 
 
 class _State(Enum):
@@ -51,13 +49,13 @@ class Wait(abc.DisposableBase):
         "_deadline_timer",
         "_expired",
         "_last",
-        "_next_at",
         "_observer",
+        "_pause",
         "_pauses",
         "_poll",
         "_polls",
+        "_sent_at",
         "_state",
-        "_timer",
         "_trouble",
         "_woken",
         "task_id",
@@ -69,14 +67,14 @@ class Wait(abc.DisposableBase):
         self.task_id = task_id
         self._observer = observer
         self._context = context
-        self._pauses = Pauses(context.cadence, context.retry)
+        self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
         self._deadline = math.inf
         self._deadline_timer: Any = None
-        self._timer: Any = None
-        self._next_at = 0.0
+        self._pause: Pause | None = None
         self._poll: Poll | None = None
         self._polls = 0
+        self._sent_at = 0.0
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
         self._expired = False
@@ -94,43 +92,43 @@ class Wait(abc.DisposableBase):
             if timeout is not None:
                 self._deadline = clock.now() + timeout
                 self._deadline_timer = clock.call_later(timeout, self._expire)
-            self._poll_from(_State.IDLE)
+            self._poll_from(_State.IDLE, None)
         except BaseException:
             self.dispose()
             raise
 
     def poll_now(self) -> None:
-        """Poll at once instead of after the cadence's pause; a back-off is waited out."""
+        """Poll now, or a second after the last poll; a back-off is waited out."""
         context = self._context
         if context.is_interrupted():
             context.clock.post(self.poll_now)
             return
+        now = context.clock.now()
         with context.lock:
             # The answer to a poll that is under way may be older than what this is about.
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
-            is_pausing = self._state is _State.PAUSING and self._trouble is None
-            timer = self._timer
-        if is_pausing and self._poll_from(_State.PAUSING) and timer is not None:
-            context.clock.cancel(timer)
+            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            pause = self._pause
+            if pause is None or self._trouble is not None or at >= pause.ends_at:
+                return
+            sooner = self._pause = Pause(self, context.clock, at)
+        pause.cancel()
+        self._sleep(sooner, at - now)
 
-    def _pause_over(self) -> None:
-        clock = self._context.clock
-        # A thread may fire a timer that was overtaken all the same, in the pause after its own.
-        if clock.cancels_surely or clock.now() >= self._next_at - _EARLY:
-            self._poll_from(_State.PAUSING)
+    def pause_over(self, pause: Pause) -> None:
+        """Poll, if this is still the pause of this wait."""
+        self._poll_from(_State.PAUSING, pause)
 
-    def _poll_from(self, before: _State) -> bool:
+    def _poll_from(self, before: _State, pause: Pause | None) -> None:
         context = self._context
         poll = Poll(self, context)
         with context.lock:
-            if self._state is not before:
-                return False
+            if self._state is not before or self._pause is not pause:
+                return
             self._state = _State.POLLING
-            self._poll = poll
-            self._timer = None
+            self._poll, self._pause = poll, None
         context.gate.enter(poll, context.clock)
-        return True
 
     def receive(
         self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
@@ -142,6 +140,7 @@ class Wait(abc.DisposableBase):
             self._state = _State.EMITTING
             self._poll = None
             self._polls += 1
+            self._sent_at = poll.sent_at
         round_trip = self._context.clock.now() - poll.sent_at
         if snapshot is not None:
             self._last = snapshot
@@ -160,7 +159,7 @@ class Wait(abc.DisposableBase):
         if delay is None:
             self._end(end)
         else:
-            self._pause(delay, error)
+            self._rest(delay, error)
 
     def _decide(
         self, snapshot: TaskSnapshot | None, error: BaseException | None, round_trip: float
@@ -176,38 +175,29 @@ class Wait(abc.DisposableBase):
             log_retry(self.task_id, self._polls, delay, error)
         return delay, error
 
-    def _pause(self, delay: float, error: BaseException | None) -> None:
+    def _rest(self, delay: float, error: BaseException | None) -> None:
         clock = self._context.clock
-        now = 0.0 if clock.cancels_surely else clock.now()
+        now = clock.now()
         with self._context.lock:
             if self._state is not _State.EMITTING:
                 return
             if self._woken and error is None:
-                delay = 0.0
+                delay = min(delay, max(self._sent_at + WAKE_EVERY - now, 0.0))
             self._woken = False
             self._trouble = error
-            self._next_at = now + delay
             self._state = _State.PAUSING
+            pause = self._pause = Pause(self, clock, now + delay)
             expired = self._expired
         if expired:
             self._expire()
         elif delay < math.inf:
-            self._set_timer(delay)
+            self._sleep(pause, delay)
 
-    def _set_timer(self, delay: float) -> None:
-        # Not under the lock: it may be a scheduler of the user's.
-        clock, polls = self._context.clock, self._polls
+    def _sleep(self, pause: Pause, delay: float) -> None:
         try:
-            timer = clock.call_later(delay, self._pause_over)
+            pause.start(delay)
         except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
             self._end(fault)
-            return
-        with self._context.lock:
-            is_wanted = self._state is _State.PAUSING and self._polls == polls
-            if is_wanted:
-                self._timer = timer
-        if not is_wanted:
-            clock.cancel(timer)
 
     def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
         if not self._stop(expiring=expiring):
@@ -252,9 +242,10 @@ class Wait(abc.DisposableBase):
         return True
 
     def _clean_up(self) -> None:
-        for timer in (self._timer, self._deadline_timer):
-            if timer is not None:
-                self._context.clock.cancel(timer)
+        if self._deadline_timer is not None:
+            self._context.clock.cancel(self._deadline_timer)
+        if self._pause is not None:
+            self._pause.cancel()
         if self._poll is not None:
             self._poll.cancel()
-        self._timer = self._deadline_timer = self._poll = None
+        self._deadline_timer = self._pause = self._poll = None

@@ -1,4 +1,4 @@
-"""How long until the next poll of one wait: two schedules, counted separately."""
+"""How long until the next poll of one wait: two schedules, each with a budget of its own."""
 
 from __future__ import annotations
 
@@ -7,26 +7,40 @@ from typing import TYPE_CHECKING, Final
 
 from .._checks import seconds
 from .._wire.failures import add_gave_up_note, is_transient, named_delay
+from ..errors import StreamRateLimitException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .._gate.admission import Admission
     from ..backoff import Delays
 
-__all__ = ["Pauses"]
+__all__ = ["LAST_POLL", "WAKE_EVERY", "Pauses"]
 
-# The time for the last poll before a deadline, besides twice the last round trip.
-_LAST_POLL: Final = 0.05
+LAST_POLL: Final = 0.05
+"""What the last poll before a deadline gets to be answered, besides twice the last round trip."""
+WAKE_EVERY: Final = 1.0
+"""The shortest time between two polls of a task that events ask for, however many there are."""
 
 
 class Pauses:
     """The cadence after good answers and the back-off after failed ones."""
 
-    __slots__ = ("_cadence", "_delay", "_delays", "_is_last", "_retries", "_retry", "_tries")
+    __slots__ = (
+        "_cadence",
+        "_delay",
+        "_delays",
+        "_gate",
+        "_is_last",
+        "_retries",
+        "_retry",
+        "_tries",
+    )
 
-    def __init__(self, cadence: Delays | float, retry: Delays | None) -> None:
+    def __init__(self, cadence: Delays | float, retry: Delays | None, gate: Admission) -> None:
         self._cadence = cadence
         self._retry = retry
+        self._gate = gate
         self._delays: Iterator[float] | None = None
         self._delay: float | None = None
         self._retries: Iterator[float] | None = None
@@ -45,8 +59,8 @@ class Pauses:
             round_trip: Seconds that the call took.
 
         Raises:
-            TypeError: A schedule gave something that is not a number.
-            ValueError: A schedule gave a bad delay, or the cadence gave none.
+            TypeError: A schedule gave something that is no number.
+            ValueError: A schedule gave something that is no delay, or the cadence gave nothing.
         """
         if error is not None:
             return self._after_error(error, left, round_trip)
@@ -62,13 +76,17 @@ class Pauses:
         # A schedule that has run out keeps its last delay.
         self._delay = next(self._delays, self._delay)
         if self._delay is None:
-            msg = "poll_interval gave no delay"
+            msg = "poll_interval gave no delay at all"
             raise ValueError(msg)
         return seconds(self._delay, "a delay of poll_interval")
 
     def _after_error(self, error: BaseException, left: float, round_trip: float) -> float | None:
         if self._retry is None or not is_transient(error):
             return None
+        if isinstance(error, StreamRateLimitException):
+            # All waits together were too fast, and the gate holds them up: it is no failure of this
+            # one, whose budget is for those.
+            return self._gate.statistics().closed_for
         if self._retries is None:
             self._retries = self._retry()
         self._tries += 1
@@ -77,11 +95,12 @@ class Pauses:
             add_gave_up_note(error, f"{self._tries} failed polls in a row")
             return None
         planned = seconds(delay, "a delay of retry")
-        return named_delay(error) or self._cut_short(planned, left, round_trip)
+        longest = self._gate.longest_pause
+        return named_delay(error, longest) or self._cut_short(planned, left, round_trip)
 
     def _cut_short(self, delay: float, left: float, round_trip: float) -> float:
-        """Shorten a pause so that one last poll fits before the deadline."""
-        latest = max(left - _LAST_POLL - 2 * round_trip, left / 2)
+        """Make room for one last poll before the deadline, and for none after that."""
+        latest = max(left - LAST_POLL - 2 * round_trip, left / 2)
         if delay <= latest:
             return delay
         if self._is_last:

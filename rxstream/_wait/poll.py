@@ -113,7 +113,8 @@ class Poll:
         try:
             if error is not None and is_cancelled(error) and self._state is not _State.OVER:
                 context.gate.hold(context.clock)
-            context.gate.leave(self, context.clock, *rate_limit_of(snapshot, error))
+            limit, refused_for, is_good = rate_limit_of(snapshot, error)
+            context.gate.leave(self, context.clock, limit, refused_for, is_good=is_good)
         finally:
             # Also if another wait's consumer raised in its turn at the gate.
             if self._state is not _State.OVER:

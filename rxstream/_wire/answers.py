@@ -9,7 +9,8 @@ from .._text import shown
 from .._values import TaskSnapshot
 from ..errors import InvalidResponseException
 from .fields import about_another, as_mapping, snapshot_of
-from .messages import http_status, read_rate_limit
+from .headers import read_rate_limit
+from .messages import http_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

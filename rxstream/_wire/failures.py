@@ -73,16 +73,22 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
-def named_delay(error: BaseException) -> float:
-    """The pause that the server asks for: `Retry-After`, else the window's end; 0 for none."""
+def named_delay(error: BaseException, longest: float) -> float:
+    """The pause that the server asks for: `Retry-After`, else the window's end; 0 for none.
+
+    Args:
+        error: What went wrong.
+        longest: What a longer one is cut to, in seconds.
+    """
+    delay = 0.0
     if isinstance(error, StreamApiException):
-        if error.retry_after is not None:
-            return error.retry_after.total_seconds()
         window = error.rate_limit
-        # A 429 while requests are left comes from another limit, not from this window.
-        if isinstance(error, StreamRateLimitException) and window and window.remaining <= 0:
-            return window.reset_after.total_seconds()
-    return 0.0
+        if error.retry_after is not None:
+            delay = error.retry_after.total_seconds()
+        # A 429 while requests are left comes from another limit, of which this window says nothing.
+        elif isinstance(error, StreamRateLimitException) and window and window.remaining <= 0:
+            delay = window.reset_after.total_seconds()
+    return min(delay, longest)
 
 
 def is_cancelled(error: BaseException | None) -> bool:
@@ -95,12 +101,17 @@ def is_cancelled(error: BaseException | None) -> bool:
 
 def rate_limit_of(
     snapshot: TaskSnapshot | None, error: BaseException | None
-) -> tuple[RateLimitInfo | None, float | None]:
-    """What an answer says of the rate limit, and for a 429 the pause that it names."""
+) -> tuple[RateLimitInfo | None, float | None, bool]:
+    """What an answer says of the rate limit, the pause that a 429 names, and whether it is good."""
     if snapshot is not None:
-        return snapshot.rate_limit, None
-    rate_limit = error.rate_limit if isinstance(error, StreamApiException) else None
-    return rate_limit, named_delay(error) if isinstance(error, StreamRateLimitException) else None
+        return snapshot.rate_limit, None, True
+    if not isinstance(error, StreamApiException):
+        return None, None, False
+    if not isinstance(error, StreamRateLimitException):
+        return error.rate_limit, None, False
+    # When its window ends the gate knows better: it has seen the windows before.
+    after = error.retry_after
+    return error.rate_limit, 0.0 if after is None else after.total_seconds(), False
 
 
 def add_gave_up_note(error: BaseException, after: str) -> None:

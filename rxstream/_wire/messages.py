@@ -6,41 +6,34 @@ It follows the behaviour of Stream's own SDKs; it was not checked against a live
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from .._checks import to_mapping
 from .._text import bounded, cut
-from .._time.clock import utc_now
-from .._values import RateLimitInfo, TaskSnapshot
 from ..errors import InvalidResponseException, StreamApiException, StreamRateLimitException
 from .fields import about_another, snapshot_of
+from .headers import Headers, read_rate_limit, read_retry_after
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .._text import Cut
+    from .._values import TaskSnapshot
 
 __all__ = [
     "ENVELOPE",
-    "Headers",
     "Request",
     "api_exception",
     "enveloped",
     "http_status",
-    "read_rate_limit",
     "read_started",
     "read_task",
     "segment",
     "task_request",
 ]
-
-Headers = Mapping[str, str]
-"""With names in lower case, or found in any case."""
 
 ENVELOPE: Final = (
     "code",
@@ -154,29 +147,13 @@ def enveloped(
         details=bounded(said.get("details"), by) if isinstance(details, list) else (),
         raw_response_body=text,
         rate_limit=read_rate_limit(headers),
-        retry_after=_retry_after(headers),
+        retry_after=read_retry_after(headers),
     )
 
 
 def http_status(value: object) -> int | None:
     """A value as an HTTP status; None: it is none."""
     return value if type(value) is int and 100 <= value <= 999 else None  # noqa: PLR2004 -- three digits
-
-
-def read_rate_limit(headers: Headers) -> RateLimitInfo | None:
-    """Read the `X-RateLimit-*` headers; a missing or bad one gives None, never an error."""
-    try:
-        limit = _first_number(headers["x-ratelimit-limit"])
-        remaining = _first_number(headers["x-ratelimit-remaining"])
-        reset = datetime.fromtimestamp(_first_number(headers["x-ratelimit-reset"]), UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None
-    return RateLimitInfo(
-        limit=limit,
-        remaining=remaining,
-        reset=reset,
-        reset_after=max(reset - _answered_at(headers), timedelta(0)),
-    )
 
 
 def _read_object(status_code: int, headers: Headers, body: bytes, by: Cut) -> Mapping[str, Any]:
@@ -203,36 +180,6 @@ def _read_object(status_code: int, headers: Headers, body: bytes, by: Cut) -> Ma
 
 def _reason(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
-
-
-def _retry_after(headers: Headers) -> timedelta | None:
-    """`Retry-After`: whole seconds or an HTTP date; anything else counts as missing."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        if value[:1].isdecimal():
-            return timedelta(seconds=_first_number(value))
-        return max(_http_date(value) - _answered_at(headers), timedelta(0))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _answered_at(headers: Headers) -> datetime:
-    # The server's clock if it tells: ours may be wrong by more than a rate-limit window.
-    try:
-        return _http_date(headers.get("date", ""))
-    except (ValueError, OverflowError):
-        return utc_now()
-
-
-@lru_cache(maxsize=16)  # all answers of one second have the same
-def _http_date(value: str) -> datetime:
-    moment = parsedate_to_datetime(value)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _first_number(value: str) -> int:
-    """A proxy may double a header: `"60, 60"`."""
-    return int(value.split(",", 1)[0])
 
 
 def _text(body: bytes, by: Cut) -> str:

@@ -91,7 +91,7 @@ def test_a_fault_of_the_pace_does_not_strand_a_wait(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr(Pace, "learn", broken)
+    monkeypatch.setattr(Pace, "answered", broken)
     gate, reported = Gate(1), []
 
     async def main() -> Any:

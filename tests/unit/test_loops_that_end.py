@@ -11,6 +11,7 @@ import pytest
 from reactivex.scheduler import EventLoopScheduler
 
 from rxstream import Gate, task_observable, tasks_observable, wait_for_task_async
+from rxstream._gate.gate import admission_of
 from rxstream._time.clock import LoopClock
 from rxstream.testing import (
     FakeAsyncClient,
@@ -102,13 +103,14 @@ def test_the_place_comes_back_to_a_loop_that_waits_already() -> None:
 
 def test_an_alarm_does_not_end_with_the_loop_of_the_one_it_was_set_for() -> None:
     gate, alive = Gate(2), Waiter()
+    admission = admission_of(gate)
     loop = asyncio.new_event_loop()
     one, other = LoopClock(loop), LoopClock(asyncio.new_event_loop())
     refused = Waiter()
-    gate.enter(refused, one)
-    gate.leave(refused, one, None, 0.2)
-    gate.enter(Waiter(), one)
-    gate.enter(alive, other)
+    admission.enter(refused, one)
+    admission.leave(refused, one, None, 0.2)
+    admission.enter(Waiter(), one)
+    admission.enter(alive, other)
     loop.close()
     try:
         assert alive.is_admitted.wait(PATIENCE)
@@ -118,13 +120,14 @@ def test_an_alarm_does_not_end_with_the_loop_of_the_one_it_was_set_for() -> None
 
 def test_the_dead_cost_nothing_of_the_pace() -> None:
     gate, alive = Gate(1), Waiter()
+    admission = admission_of(gate)
     first, dead = Waiter(), closed_clock()
     clock = LoopClock(asyncio.new_event_loop())
-    gate.enter(first, clock)
+    admission.enter(first, clock)
     for _ in range(100):
-        gate.enter(Waiter(), dead)
-    gate.enter(alive, clock)
-    gate.leave(first, clock)
+        admission.enter(Waiter(), dead)
+    admission.enter(alive, clock)
+    admission.leave(first, clock)
     clock.loop.close()
     assert alive.is_admitted.is_set()
     assert gate.statistics().queued == 0

@@ -17,6 +17,7 @@ from reactivex.subject import Subject
 
 from rxstream import Gate, TaskSnapshot, task_observable, wait_for_task
 from rxstream._call.on_thread import Workers
+from rxstream._gate.gate import admission_of
 from rxstream._gate.pace import Pace
 from rxstream._time.timer_thread import TIMER_THREAD, TimerThread
 from rxstream.testing import FakeClient, VirtualTime, assert_nothing_left, completed, delayed, hang
@@ -245,7 +246,7 @@ def test_a_forked_child_has_a_gate_timers_and_workers_of_its_own() -> None:
     held, go_on = threading.Event(), threading.Event()
 
     def hold_every_lock() -> None:
-        with gate._lock, Gate.of(client)._lock:
+        with admission_of(gate)._lock, admission_of(Gate.of(client))._lock:
             held.set()
             go_on.wait(PATIENCE)
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream._wire.messages import api_exception, read_rate_limit, read_task
+from rxstream._wire.headers import read_rate_limit
+from rxstream._wire.messages import api_exception, read_task
 from rxstream.errors import StreamRateLimitException
 
 DATE = "Wed, 01 May 2024 12:00:00 GMT"
@@ -36,7 +37,7 @@ def test_retry_after_is_seconds_or_a_date_by_the_servers_clock(
     value: str, seconds: int | None
 ) -> None:
     with pytest.raises(StreamRateLimitException) as caught:
-        read_task(429, {"retry-after": value, "date": DATE}, b"{}", "t1")
+        read_task(429, {"retry-after": value, "date": DATE}, b"{}", "asked")
     expected = None if seconds is None else timedelta(seconds=seconds)
     assert caught.value.retry_after == expected
 
@@ -90,7 +91,7 @@ def test_a_missing_or_bad_rate_limit_counts_as_none(name: str, value: str | None
     if value is not None:
         headers[name] = value
     assert read_rate_limit(headers) is None
-    assert read_task(200, headers, GOOD, "t1").rate_limit is None
+    assert read_task(200, headers, GOOD, "asked").rate_limit is None
 
 
 @pytest.mark.parametrize("reset", ["9" * 30, "-" + "9" * 30, "253402300800"])
@@ -102,7 +103,7 @@ def test_a_reset_beyond_the_calendar_counts_as_none(reset: str) -> None:
 def test_no_header_raises(limit: str, remaining: str, reset: str, date: str, retry: str) -> None:
     names = [*LIMITS, "date", "retry-after"]
     headers = dict(zip(names, (limit, remaining, reset, date, retry), strict=True))
-    assert read_task(200, {**headers, **LIMITS}, GOOD, "t1").rate_limit is not None
+    assert read_task(200, {**headers, **LIMITS}, GOOD, "asked").rate_limit is not None
     assert isinstance(api_exception(429, headers, b""), StreamRateLimitException)
 
 

@@ -1,0 +1,1 @@
+"""The gate held against servers of every kind: `python -m tests.limits`."""
