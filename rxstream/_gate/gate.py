@@ -10,12 +10,12 @@ from .._checks import fraction, is_async, seconds, whole
 from .._time.timer_thread import TIMER_THREAD
 from .pace import LONGEST_PAUSE, Pace
 from .per_client import PerClient
-from .statistics import GateStatistics
 
 if TYPE_CHECKING:
     from .._time.clock import Clock
     from .._values import RateLimitInfo
     from ..backoff import Duration
+    from .statistics import GateStatistics
 
 __all__ = ["Gate"]
 
@@ -74,8 +74,8 @@ class Gate:
             ValueError: `max_in_flight` is less than 1, or one of the others is out of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
-        self._longest_pause = seconds(longest_pause, "longest_pause")
-        self._pace = Pace(fraction(reserve, "reserve"), self._longest_pause)
+        self.longest_pause: Final = seconds(longest_pause, "longest_pause")
+        self._pace = Pace(fraction(reserve, "reserve"), self.longest_pause)
         self._width = min(self._max_in_flight, _SLOW_START)
         self._lock = threading.Lock()
         self._queue: OrderedDict[Waiter, Clock] = OrderedDict()
@@ -113,25 +113,11 @@ class Gate:
             f"in_flight={self._in_flight}, queued={len(self._queue)})"
         )
 
-    @property
-    def longest_pause(self) -> float:
-        """The longest pause that a server may ask for, in seconds."""
-        return self._longest_pause
-
     def statistics(self) -> GateStatistics:
         """Look at what it is doing now, and at what it knows of the rate limit."""
         with self._lock:
-            now, pace, window = self._clock.now(), self._pace, self._pace.window
-            return GateStatistics(
-                in_flight=self._in_flight,
-                queued=len(self._queue),
-                closed_for=pace.closed_for(now),
-                paced_for=pace.paced_for(now),
-                limit=window.limit or None,
-                remaining=window.remaining if window.limit else None,
-                reset_after=pace.reset_after(now),
-                rate_limited=pace.refused,
-            )
+            now = self._clock.now()
+            return self._pace.statistics(now, self._in_flight, queued=len(self._queue))
 
     def enter(self, waiter: Waiter, clock: Clock) -> None:
         """Ask for a poll; `waiter.admitted()` is called now or when there is room."""
@@ -168,7 +154,7 @@ class Gate:
         clock: Clock,
         rate_limit: RateLimitInfo | None = None,
         refused_for: float | None = None,
-        is_good: bool = False,
+        is_good: bool = False,  # noqa: FBT001, FBT002 -- with the others from `rate_limit_of`
     ) -> None:
         """Give back the place of a poll that ended.
 

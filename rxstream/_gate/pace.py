@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from .statistics import GateStatistics
 from .window import WINDOW, Window
 
 if TYPE_CHECKING:
@@ -160,22 +161,25 @@ class Pace:
         self._queueing_since += seconds
         self.window.shift(seconds)
 
-    def closed_for(self, now: float) -> float:
-        """Seconds until anybody may poll; 0.0 where the limit does not forbid it."""
-        end, window = self._closed_until, self.window
-        if window.limit and self._credit < 1 and not window.is_level:
-            end = max(end, window.ends_at)
-        return max(end - now, 0.0)
-
-    def paced_for(self, now: float) -> float:
-        """Seconds until the end of a window in which polls are being spread, else 0.0."""
-        left = self.reset_after(now)
-        return left if left is not None and self._is_low(left) else 0.0
-
-    def reset_after(self, now: float) -> float | None:
-        """Seconds until the window ends; None where no window is known."""
-        left = self.window.ends_at - now
-        return left if left > 0 and not self.window.is_level else None
+    def statistics(self, now: float, in_flight: int, queued: int) -> GateStatistics:
+        """What is known of the limit, and what it makes of polls."""
+        window = self.window
+        left = window.ends_at - now
+        reset_after = left if left > 0 and not window.is_level else None
+        closed_for = self._closed_until - now
+        if window.limit and reset_after is not None and self._credit < 1:
+            closed_for = max(closed_for, reset_after)
+        is_paced = window.limit and reset_after is not None and self._is_low(reset_after)
+        return GateStatistics(
+            in_flight=in_flight,
+            queued=queued,
+            closed_for=max(closed_for, 0.0),
+            paced_for=left if is_paced else 0.0,
+            limit=window.limit or None,
+            remaining=window.remaining if window.limit else None,
+            reset_after=reset_after,
+            rate_limited=self.refused,
+        )
 
     def _is_low(self, left: float) -> bool:
         """Whether the budget is spent further than `_AHEAD` of the time."""

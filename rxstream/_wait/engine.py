@@ -21,7 +21,7 @@ from typing_extensions import override
 from .._wire.failures import rate_limit_of, task_exception
 from ..errors import TaskTimeoutException
 from .log import log_retry
-from .pauses import Pauses
+from .pauses import LAST_POLL, WAKE_EVERY, Pauses
 
 if TYPE_CHECKING:
     from .._call.call import Call
@@ -48,6 +48,7 @@ class Wait(abc.DisposableBase):
         "_context",
         "_deadline",
         "_deadline_timer",
+        "_due_at",
         "_expired",
         "_last",
         "_observer",
@@ -67,7 +68,7 @@ class Wait(abc.DisposableBase):
         self._task_id = task_id
         self._observer = observer
         self._context = context
-        self._pauses = Pauses(context.cadence, context.retry)
+        self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
         self._deadline = math.inf
         self._deadline_timer: Any = None
@@ -75,9 +76,8 @@ class Wait(abc.DisposableBase):
         self._call: Call | None = None
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._polls, self._sent_at = 0, 0.0
-        self._expired = False
-        self._woken = False
+        self._polls, self._sent_at, self._due_at = 0, 0.0, 0.0
+        self._expired = self._woken = False
 
     def start(self) -> None:
         """Set the deadline and poll for the first time."""
@@ -93,16 +93,18 @@ class Wait(abc.DisposableBase):
         self._poll()
 
     def poll_now(self) -> None:
-        """Poll at once instead of after the cadence's pause; a back-off is waited out."""
+        """Poll now, or a second after the last poll; a back-off is waited out."""
+        now = self._context.clock.now()
         with self._context.lock:
             # The answer to a poll that is under way may be older than what this is about.
             self._woken = self._state in (_State.CALLING, _State.EMITTING)
-            if self._state is not _State.PAUSING or self._trouble is not None:
+            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            if self._state is not _State.PAUSING or self._trouble is not None or at >= self._due_at:
                 return
-            timer = self._timer
+            timer, self._due_at = self._timer, at
         if timer is not None:
             self._context.clock.cancel(timer)
-        self._poll()
+        self._set_timer(at - now)
 
     def _poll(self) -> None:
         with self._context.lock:
@@ -175,7 +177,7 @@ class Wait(abc.DisposableBase):
         """Wait for the next poll, or end where there is to be none."""
         if self._state is _State.DONE:
             return
-        left = self._deadline - self._context.clock.now()
+        left = self._deadline - (now := self._context.clock.now())
         try:
             delay = self._pauses.after(error, left, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
@@ -192,8 +194,9 @@ class Wait(abc.DisposableBase):
                 return
             self._state = _State.PAUSING
             if self._woken and error is None:
-                delay = 0.0
+                delay = min(delay, max(WAKE_EVERY - round_trip, 0.0))
             self._woken = False
+            self._due_at = now + delay
             expired = self._expired
         if expired:
             self._expire()

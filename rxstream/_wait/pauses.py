@@ -7,26 +7,40 @@ from typing import TYPE_CHECKING, Final
 
 from .._checks import seconds
 from .._wire.failures import add_gave_up_note, is_transient, named_delay
+from ..errors import StreamRateLimitException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .._gate.gate import Gate
     from ..backoff import Delays
 
-__all__ = ["Pauses"]
+__all__ = ["LAST_POLL", "WAKE_EVERY", "Pauses"]
 
-# What the last poll before a deadline gets to be answered, besides twice the last round trip.
-_LAST_POLL: Final = 0.05
+LAST_POLL: Final = 0.05
+"""What the last poll before a deadline gets to be answered, besides twice the last round trip."""
+WAKE_EVERY: Final = 1.0
+"""The shortest time between two polls of a task that events ask for, however many there are."""
 
 
 class Pauses:
     """The cadence after good answers and the back-off after failed ones."""
 
-    __slots__ = ("_cadence", "_delay", "_delays", "_is_last", "_retries", "_retry", "_tries")
+    __slots__ = (
+        "_cadence",
+        "_delay",
+        "_delays",
+        "_gate",
+        "_is_last",
+        "_retries",
+        "_retry",
+        "_tries",
+    )
 
-    def __init__(self, cadence: Delays | float, retry: Delays | None) -> None:
+    def __init__(self, cadence: Delays | float, retry: Delays | None, gate: Gate) -> None:
         self._cadence = cadence
         self._retry = retry
+        self._gate = gate
         self._delays: Iterator[float] | None = None
         self._delay: float | None = None
         self._retries: Iterator[float] | None = None
@@ -69,6 +83,10 @@ class Pauses:
     def _after_error(self, error: BaseException, left: float, round_trip: float) -> float | None:
         if self._retry is None or not is_transient(error):
             return None
+        if isinstance(error, StreamRateLimitException):
+            # All waits together were too fast, and the gate holds them up: it is no failure of this
+            # one, whose budget is for those.
+            return self._gate.statistics().closed_for
         if self._retries is None:
             self._retries = self._retry()
         self._tries += 1
@@ -77,11 +95,12 @@ class Pauses:
             add_gave_up_note(error, f"{self._tries} failed polls in a row")
             return None
         planned = seconds(delay, "a delay of retry")
-        return named_delay(error) or self._cut_short(planned, left, round_trip)
+        longest = self._gate.longest_pause
+        return named_delay(error, longest) or self._cut_short(planned, left, round_trip)
 
     def _cut_short(self, delay: float, left: float, round_trip: float) -> float:
         """Make room for one last poll before the deadline, and for none after that."""
-        latest = max(left - _LAST_POLL - 2 * round_trip, left / 2)
+        latest = max(left - LAST_POLL - 2 * round_trip, left / 2)
         if delay <= latest:
             return delay
         if self._is_last:

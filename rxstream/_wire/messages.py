@@ -6,35 +6,29 @@ The source of the facts is the behaviour of Stream's own SDKs; no live backend w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from .._checks import to_mapping
-from .._time.clock import utc_now
-from .._values import RateLimitInfo, TaskSnapshot
+from .._values import TaskSnapshot
 from ..errors import InvalidResponseException, StreamApiException, StreamRateLimitException
 from .fields import as_mapping, snapshot_of
+from .headers import Headers, read_rate_limit, read_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "ENVELOPE",
-    "Headers",
     "Request",
     "api_exception",
     "read_answer",
-    "read_rate_limit",
     "read_started",
     "read_task",
     "segment",
     "task_request",
 ]
-
-Headers = Mapping[str, str]
-"""With names in lower case, or found in any case."""
 
 ENVELOPE: Final = (
     "code",
@@ -160,23 +154,7 @@ def api_exception(status_code: int, headers: Headers, body: bytes | str) -> Stre
         details=list(cast("Iterable[Any]", details)) if isinstance(details, list) else (),
         raw_response_body=text,
         rate_limit=read_rate_limit(headers),
-        retry_after=_retry_after(headers),
-    )
-
-
-def read_rate_limit(headers: Headers) -> RateLimitInfo | None:
-    """Read the `X-RateLimit-*` headers; a missing or bad one gives None, never an error."""
-    try:
-        limit = _first_number(headers["x-ratelimit-limit"])
-        remaining = _first_number(headers["x-ratelimit-remaining"])
-        reset = datetime.fromtimestamp(_first_number(headers["x-ratelimit-reset"]), UTC)
-    except (KeyError, ValueError, OverflowError, OSError):
-        return None
-    return RateLimitInfo(
-        limit=limit,
-        remaining=remaining,
-        reset=reset,
-        reset_after=max(reset - _answered_at(headers), timedelta(0)),
+        retry_after=read_retry_after(headers),
     )
 
 
@@ -204,36 +182,6 @@ def _read_object(status_code: int, headers: Headers, body: bytes) -> Mapping[str
             else "The answer is not a JSON object"
         ),
     )
-
-
-def _retry_after(headers: Headers) -> timedelta | None:
-    """`Retry-After`: whole seconds or an HTTP date; anything else counts as missing."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        if value[:1].isdecimal():
-            return timedelta(seconds=_first_number(value))
-        return max(_http_date(value) - _answered_at(headers), timedelta(0))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _answered_at(headers: Headers) -> datetime:
-    # The server's own clock where it tells: ours may be wrong by more than a rate-limit window.
-    try:
-        return _http_date(headers.get("date", ""))
-    except (ValueError, OverflowError):
-        return utc_now()
-
-
-@lru_cache(maxsize=16)  # all answers of one second have the same
-def _http_date(value: str) -> datetime:
-    moment = parsedate_to_datetime(value)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _first_number(value: str) -> int:
-    """A proxy may double a header: `"60, 60"`."""
-    return int(value.split(",", 1)[0])
 
 
 def _text(body: bytes) -> str:

@@ -8,6 +8,7 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from .._checks import checked_schedule, seconds
+from .._gate.pace import LONGEST_PAUSE
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
 from .._wire.failures import add_gave_up_note, named_delay
@@ -104,7 +105,7 @@ class _Budget:
         if delay is None:
             add_gave_up_note(error, f"{self._tries} tries")
             return None
-        return named_delay(error) or seconds(delay, "a delay of retry_with")
+        return named_delay(error, LONGEST_PAUSE) or seconds(delay, "a delay of retry_with")
 
 
 def _predicate(on: object) -> Callable[[Exception], bool]:

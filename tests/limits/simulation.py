@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from rxstream import Gate, TaskOutcome, TaskSnapshot, tasks_observable
+from rxstream._wire import headers as wire_headers
 from rxstream._wire import messages
 from rxstream.testing import VirtualTime
 
@@ -128,7 +129,7 @@ class _Server:
             self.found.refused += 1
             raise messages.api_exception(429, headers, b"")
         status = "completed" if is_done else "running"
-        return TaskSnapshot(task_id, status, rate_limit=messages.read_rate_limit(headers))
+        return TaskSnapshot(task_id, status, rate_limit=wire_headers.read_rate_limit(headers))
 
     def _headers(self, said: Said) -> dict[str, str]:
         case = self._case
@@ -165,7 +166,7 @@ def simulate(case: Case) -> Found:
         ends.append(server.now())
         found.late += (server.now() - durations[outcome.task_id]) / case.waits
 
-    with patch.object(messages, "utc_now", server.wall):
+    with patch.object(wire_headers, "utc_now", server.wall):
         for number in range(case.processes):
             tasks_observable(
                 server,
@@ -196,7 +197,9 @@ def _used(case: Case, admitted: Sequence[float], ends: Sequence[float]) -> float
     """From the second minute of the server's clock on, in whole minutes."""
     spare = int(case.limit / MINUTE * _DEMAND)
     till = sorted(ends)[-spare]
-    began = MINUTE if case.counter != "fixed minute" else MINUTE - (_EPOCH + case.clock_off) % MINUTE
+    began = (
+        MINUTE if case.counter != "fixed minute" else MINUTE - (_EPOCH + case.clock_off) % MINUTE
+    )
     if began < MINUTE / 2:
         began += MINUTE
     minutes = int((till - began) // MINUTE)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream._wire.messages import api_exception, read_rate_limit, read_task
+from rxstream._wire.headers import read_rate_limit
+from rxstream._wire.messages import api_exception, read_task
 from rxstream.errors import StreamRateLimitException
 
 DATE = "Wed, 01 May 2024 12:00:00 GMT"
