@@ -99,7 +99,8 @@ class Redactor:
         for secret in self._secrets:
             as_bytes = secret.encode(errors="replace")
             forms |= {secret, as_bytes.decode("latin-1"), *_base64(as_bytes)}
-        return tuple(Hidden(_ESCAPED.sub(_unescaped, form)) for form in forms if form)
+        forms |= {_ESCAPED.sub(_unescaped, form) for form in forms}
+        return tuple(map(Hidden, forms - {""}))
 
 
 class WithoutSecrets:

@@ -1,0 +1,96 @@
+"""What getstream leaks where it cannot read an answer: the answer decides what it means."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import Any
+
+import getstream
+import pytest
+
+from rxstream import wait_for_task, wait_for_task_async
+from rxstream._wire.failures import is_transient
+from rxstream.errors import (
+    InvalidResponseException,
+    StreamApiException,
+    StreamException,
+    StreamRateLimitException,
+)
+from tests.sockets import BareServer, http_answer
+from tests.wire import SECRET
+
+TASK = b'"duration": "1ms", "task_id": "t1", "status": "running"'
+LIMITS = (b"X-RateLimit-Limit: 9", b"X-RateLimit-Remaining: 9")
+HUGE = b"9" * 40
+
+
+def wait(colour: str, url: str) -> None:
+    if colour == "sync":
+        with getstream.Stream("key", SECRET, base_url=url) as client:
+            wait_for_task(client, "t1", timeout=10, retry=None)
+        return
+
+    async def main() -> None:
+        async with getstream.AsyncStream("key", SECRET, base_url=url) as client:
+            await wait_for_task_async(client, "t1", timeout=10, retry=None)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("answer", "leaked", "kind", "status", "transient"),
+    [
+        (
+            http_answer(b'{"code": -1, "message": "no"}', status=b"503 No"),
+            *(KeyError, StreamApiException, 503, True),
+        ),
+        (
+            http_answer(b'{"code": 16, "message": "no"}', status=b"404 No"),
+            *(KeyError, StreamApiException, 404, False),
+        ),
+        (
+            http_answer(b'{"code": 9}', b"Retry-After: " + HUGE, status=b"429 Slow down"),
+            *(OverflowError, StreamRateLimitException, 429, True),
+        ),
+        (
+            http_answer(b"{%b}" % TASK, *LIMITS, b"X-RateLimit-Reset: " + HUGE),
+            *(OverflowError, InvalidResponseException, 200, False),
+        ),
+        (
+            http_answer(b'{%b, "created_at": 1e300}' % TASK),
+            *(OverflowError, InvalidResponseException, 200, False),
+        ),
+        (
+            http_answer(b'{"a": "\xed\xa0\x80"}', status=b"500 No"),
+            *(UnicodeDecodeError, StreamApiException, 500, True),
+        ),
+        (
+            http_answer(b'{"a": "\xed\xa0\x80"}'),
+            *(UnicodeDecodeError, InvalidResponseException, 200, False),
+        ),
+    ],
+    ids=["503", "404", "429", "reset", "created", "utf-8 500", "utf-8 200"],
+)
+def test_what_getstream_leaks_is_told_by_the_answer_it_was_reading(
+    colour: str,
+    answer: bytes,
+    leaked: type[Exception],
+    kind: type[Any],
+    status: int,
+    *,
+    transient: bool,
+) -> None:
+    with (
+        BareServer(answer) as server,
+        warnings.catch_warnings(action="ignore"),  # of dataclasses_json, for missing fields
+        pytest.raises(StreamException) as caught,
+    ):
+        wait(colour, server.url)
+    error = caught.value
+    assert type(error) is kind
+    assert vars(error)["status_code"] == status
+    # A canary: where getstream mends one of these, its row here goes.
+    assert type(error.__cause__) is leaked
+    assert is_transient(error) is transient
