@@ -81,7 +81,7 @@ def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> 
 
     Raises:
         StreamApiException: It is an HTTP error.
-        InvalidResponseException: It is neither that nor a task.
+        InvalidResponseException: It is neither that nor this task.
     """
     data = _read_object(status_code, headers, body)
     snapshot = snapshot_of(data, task_id=task_id, rate_limit=read_rate_limit(headers))
@@ -90,6 +90,12 @@ def read_task(status_code: int, headers: Headers, body: bytes, task_id: str) -> 
             status_code=status_code,
             raw_response_body=_text(body),
             message="The answer is not a task: it has neither task_id nor status",
+        )
+    if snapshot.task_id.casefold() != task_id.casefold():
+        raise InvalidResponseException(
+            status_code=status_code,
+            raw_response_body=_text(body),
+            message="The answer is about another task",
         )
     return snapshot
 
