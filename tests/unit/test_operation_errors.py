@@ -155,7 +155,7 @@ def test_the_async_client_refuses_at_the_call_and_not_at_the_await() -> None:
 def test_no_id_leaves_its_place_in_the_path(
     operation: str, around: Any, name: str, value: str
 ) -> None:
-    wire = Wire("sync", answering())
+    wire = Wire("sync", answering({"status": "running"}))
     wire.call(operation, *around("PLACE"))
     wire.call(operation, *around(value))
     plain, odd = (request.url.raw_path.decode().split("?") for request in wire.requests)
