@@ -166,7 +166,7 @@ class ThreadCaller:
         self._client = client
         self._workers = workers
         # Of its class: an instance may answer to any name, as mocks do.
-        self._can_cancel = hasattr(cast("object", client).__class__, "new_call")
+        self._can_cancel = hasattr(type(cast("object", client)), "new_call")
 
     def start(self, task_id: str, done: Done) -> Call | None:
         client = self._client.new_call() if self._can_cancel else self._client

@@ -173,17 +173,34 @@ def test_a_proxy_of_the_environment_is_used(
 
 
 @every_variant
-@pytest.mark.parametrize("exception", ["127.0.0.1", "*", "stream.example,127.0.0.1"])
+@pytest.mark.parametrize(
+    "exception", ["stream.example", "*", "127.0.0.1, .stream.example", "a.b,example", "a.b, *"]
+)
 def test_no_proxy_is_used_for_an_exception_of_the_environment(
     variant: str, exception: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with BareServer(http_answer()) as proxy, BareServer(http_answer()) as server:
+    def nobody(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with BareServer(http_answer()) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", exception)
-        (snapshot,) = calls(variant, server.url, poll)
+        monkeypatch.setattr(socket, "getaddrinfo", nobody)
+        assert error_of(variant, NOWHERE).error_type == "dns_failure"
+    assert not proxy.connections
+
+
+@every_variant
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_loopback_address_never_goes_through_a_proxy(
+    variant: str, name: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with BareServer(http_answer()) as proxy, BareServer(http_answer()) as server:
+        monkeypatch.setenv(name, proxy.url)
+        (snapshot,) = calls(variant, f"http://{host}:{server.port}", poll)
     assert snapshot.is_completed
     assert not proxy.connections
-    assert len(server.requests) == 1
 
 
 @every_variant

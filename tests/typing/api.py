@@ -76,6 +76,10 @@ def the_sync_client() -> None:
         assert_type(client.get_task("id"), TaskSnapshot)
         assert_type(client.wait_for_task("id"), Any)
         assert_type(wait_for_task(client, "id"), Any)
+        assert_type(client.new_call().get_task("id"), TaskSnapshot)
+        assert_type(client.max_response_bytes, int)
+        StreamClient("key", "secret", max_response_bytes=1_000_000)
+        StreamClient("key", "secret", max_response_bytes=1e6)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         client.delete_users(["u1"], user="gone")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         client.delete_channels("messaging:c1", hard=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 

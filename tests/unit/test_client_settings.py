@@ -165,6 +165,10 @@ def test_plain_http_to_elsewhere_must_be_asked_for(
         "https://u:pw@h",
         "https://u@h",
         "https://h?a=b",
+        "https://a b",
+        "https://good.example\\@evil.example",
+        "https://good.example\\.evil.example",
+        "https://h/a b",
         "https://h/#x",
         "http://u:pw@localhost",
     ],
@@ -205,18 +209,26 @@ def test_a_bad_variable_is_refused_by_name(
 
 
 @both
-def test_time_outs_and_connections_are_kept(client: Any) -> None:
-    made = client("key", SECRET, timeout=timedelta(milliseconds=1500), max_connections=3)
-    assert (made.timeout, made.max_connections) == (1.5, 3)
+def test_time_outs_and_limits_are_kept(client: Any) -> None:
+    made = client(
+        "key",
+        SECRET,
+        timeout=timedelta(milliseconds=1500),
+        max_connections=3,
+        max_response_bytes=7,
+    )
+    assert (made.timeout, made.max_connections, made.max_response_bytes) == (1.5, 3, 7)
+    assert client("key", SECRET).max_response_bytes == 32 * 1024 * 1024
 
 
 @both
 @pytest.mark.parametrize(
     ("value", "kind"), [(0, ValueError), (-1, ValueError), (True, TypeError), (1.5, TypeError)]
 )
-def test_bad_connection_counts_are_refused_by_name(client: Any, value: Any, kind: Any) -> None:
-    with pytest.raises(kind, match=r"^max_connections must be "):
-        client("key", SECRET, max_connections=value)
+@pytest.mark.parametrize("name", ["max_connections", "max_response_bytes"])
+def test_bad_counts_are_refused_by_name(client: Any, name: str, value: Any, kind: Any) -> None:
+    with pytest.raises(kind, match=f"^{name} must be "):
+        client("key", SECRET, **{name: value})
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,19 @@ def test_a_good_answer_becomes_a_snapshot(status: int) -> None:
     assert snapshot.rate_limit.remaining == 3
 
 
+@pytest.mark.parametrize("other", ["t2", " t1"])
+def test_an_answer_about_another_task_is_invalid(other: str) -> None:
+    body = json.dumps({"task_id": other, "status": "completed"}).encode()
+    with pytest.raises(InvalidResponseException, match="about another task"):
+        read(body)
+
+
+def test_an_id_may_come_back_in_another_case_or_not_at_all() -> None:
+    assert read(b'{"task_id": "T1", "status": "running"}').task_id == "T1"
+    assert read(b'{"status": "running"}').task_id == "t1"
+    assert read(b'{"task_id": 7, "status": "running"}').task_id == "t1"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -91,7 +91,7 @@ def test_a_missing_or_bad_rate_limit_counts_as_none(name: str, value: str | None
     if value is not None:
         headers[name] = value
     assert read_rate_limit(headers) is None
-    assert read_task(200, headers, GOOD, "asked").rate_limit is None
+    assert read_task(200, headers, GOOD, "t1").rate_limit is None
 
 
 @pytest.mark.parametrize("reset", ["9" * 30, "-" + "9" * 30, "253402300800"])
@@ -103,7 +103,7 @@ def test_a_reset_beyond_the_calendar_counts_as_none(reset: str) -> None:
 def test_no_header_raises(limit: str, remaining: str, reset: str, date: str, retry: str) -> None:
     names = [*LIMITS, "date", "retry-after"]
     headers = dict(zip(names, (limit, remaining, reset, date, retry), strict=True))
-    assert read_task(200, {**headers, **LIMITS}, GOOD, "asked").rate_limit is not None
+    assert read_task(200, {**headers, **LIMITS}, GOOD, "t1").rate_limit is not None
     assert isinstance(api_exception(429, headers, b""), StreamRateLimitException)
 
 
