@@ -110,11 +110,12 @@ class WaitLaws:
     def cancelled(self) -> None:
         """The call was ended, because the wait is about to."""
         self.is_calling = False
+        self.due_from = math.inf
         self.is_ending()
 
     def is_ending(self) -> None:
-        """It is about to end, and polls no more."""
-        self.due_from = self.due_till = math.inf
+        """It is about to end, and need not poll any more."""
+        self.due_till = math.inf
 
     def _pause(self, now: float, delay: float | Exception, named: float) -> None:
         if isinstance(delay, Exception):
