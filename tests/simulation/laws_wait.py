@@ -56,7 +56,8 @@ class WaitLaws:
         self.end: object = None
         self._good_before: Answer | None = None
         self.answered_at = now
-        self._woken_at = -math.inf
+        # An event is passed on from one to the next: who begins meanwhile may hear it too.
+        self._woken_at = now if book.events_under_way else -math.inf
         self._was_woken = self._was_cut = False
         self._goods = self._bads = 0
         self._expected: object = None
