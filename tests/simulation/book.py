@@ -41,6 +41,7 @@ class Book:
         self.counts: Counter[str] = Counter()
         self.trace: list[tuple[float, str, str, object]] = []
         self.violations: list[Violation] = []
+        self.events_under_way = 0
         self._owed: dict[tuple[str, str], tuple[float, str]] = {}
         self._by: list[tuple[float, int, str, str, Callable[[], bool]]] = []
         self._raised: dict[Mischief, int] = {}

@@ -56,7 +56,8 @@ class WaitLaws:
         self.end: object = None
         self._good_before: Answer | None = None
         self.answered_at = now
-        self._woken_at = -math.inf
+        # An event is passed on from one to the next: who begins meanwhile may hear it too.
+        self._woken_at = now if book.events_under_way else -math.inf
         self._was_woken = self._was_cut = False
         self._goods = self._bads = 0
         self._expected: object = None
@@ -110,11 +111,12 @@ class WaitLaws:
     def cancelled(self) -> None:
         """The call was ended, because the wait is about to."""
         self.is_calling = False
+        self.due_from = math.inf
         self.is_ending()
 
     def is_ending(self) -> None:
-        """It is about to end, and polls no more."""
-        self.due_from = self.due_till = math.inf
+        """It is about to end, and need not poll any more."""
+        self.due_till = math.inf
 
     def _pause(self, now: float, delay: float | Exception, named: float) -> None:
         if isinstance(delay, Exception):

@@ -200,7 +200,9 @@ class Play:
                 if wait.calls == before:
                     wait.heard(self.now())
 
+        self.book.events_under_way += 1
         self.world.call("wake", push)
+        self.book.events_under_way -= 1
 
     def look_if_idle(self) -> None:
         """Nobody waits any more, for now: nothing may be left of those who did."""
@@ -214,7 +216,7 @@ class Play:
     def curtain(self) -> None:
         """Whoever waits still has a reason for it; then everything is disposed."""
         self.note("world", "curtain")
-        for wait in [wait for gate in self.gates for wait in gate.waits]:
+        for wait in (wait for gate in self.gates for wait in gate.waits):
             if not (wait.is_calling or wait.gate.hung):
                 self.book.broken("nobody is forgotten", wait.name, "it never ended")
         for batch in self.batches:
@@ -253,7 +255,6 @@ def play(seed: int, without: frozenset[str] = frozenset()) -> Result:
     finally:
         logging.disable(logging.NOTSET)
     scene.book.close()
-    gates = ", ".join(f"{gate.name} {gate.gate!r}" for gate in scene.gates)
+    book, gates = scene.book, ", ".join(f"{gate.name} {gate.gate!r}" for gate in scene.gates)
     setting = f"{scene._kind}; {gates}"
-    book = scene.book
     return Result(seed, book.steps, book.counts, book.violations, book.trace, setting)
