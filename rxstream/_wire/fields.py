@@ -70,9 +70,11 @@ def as_mapping(data: object) -> Mapping[str, Any]:
 
 
 def task_id_of(event: object) -> object:
-    """The id of the task that an event is about; None: it names none, and may be about any."""
-    fields = to_mapping(event)
-    return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+    """The id of the task that an event is about; None: none that can be read; it may be any."""
+    with suppress(Exception):
+        fields = to_mapping(event)
+        return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+    return None
 
 
 def failure_of(snapshot: TaskSnapshot, by: Cut = cut) -> dict[str, str | None]:
