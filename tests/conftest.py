@@ -1,3 +1,19 @@
 """Loads our pytest plugin after coverage has started; its entry point is off in pyproject.toml."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
 pytest_plugins = ["rxstream.testing.pytest_plugin", "pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-seconds",
+        type=float,
+        default=0.0,
+        help="how long each test in tests/fuzz looks for a finding; 0: a moment, always the same",
+    )

@@ -18,7 +18,6 @@ import httpx
 import pytest
 import reactivex
 import uvicorn
-from httpx_aiohttp import HttpxAiohttpClient
 from reactivex import operators as ops
 from reactivex.scheduler import VirtualTimeScheduler
 from reactivex.scheduler.eventloop import AsyncIOScheduler
@@ -40,24 +39,6 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.mark.parametrize("kind", [httpx.Client, httpx.AsyncClient, HttpxAiohttpClient])
-def test_an_httpx_client_chooses_a_transport(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    client = kind(verify=False)
-    choose = getattr(client, "_transport_for_url", lambda _: None)
-    through_proxy, direct = (choose(httpx.URL(f"{s}://stream.example/")) for s in ("http", "https"))
-    base = httpx.BaseTransport if kind is httpx.Client else httpx.AsyncBaseTransport
-    assert isinstance(direct, base), (
-        f"{kind.__name__}._transport_for_url(url) gives no transport any more: "
-        "transport_of in rxstream/client/_connections.py needs another way to ask for it."
-    )
-    assert isinstance(through_proxy, base), "as above, behind a proxy"
-    assert through_proxy is not direct, (
-        f"{kind.__name__}._transport_for_url(url) does not look at the environment's proxies any "
-        "more: look at transport_of in rxstream/client/_connections.py."
-    )
 
 
 @pytest.mark.parametrize("transport", ["sync", "httpx", "aiohttp"])

@@ -157,7 +157,9 @@ def _of_an_answer(error: Exception) -> StreamException | None:
             return _unread(error, response, status)
     if isinstance(error, json.JSONDecodeError):
         return InvalidResponseException(
-            status_code=None, raw_response_body=error.doc, message="The answer is not JSON"
+            status_code=None,
+            raw_response_body=shown(attribute(error, "doc") or ""),
+            message="The answer is not JSON",
         )
     if isinstance(error, _LEAKS) and was_raised_in_an_sdk(error):
         return InvalidResponseException(status_code=None, message=_could_not_read(error))

@@ -52,7 +52,7 @@ def snapshot_of(
 
 def about_another(snapshot: TaskSnapshot, task_id: str, by: Cut = cut) -> str:
     """What is wrong with an answer that is about another task than the one asked for."""
-    if snapshot.task_id == task_id:
+    if snapshot.task_id.casefold() == task_id.casefold():
         return ""
     return f"The answer is about another task: {by(snapshot.task_id)!r}, not {by(task_id)!r}"
 
@@ -70,9 +70,11 @@ def as_mapping(data: object) -> Mapping[str, Any]:
 
 
 def task_id_of(event: object) -> object:
-    """The task id that an event names; None: it names none, and may concern any task."""
-    fields = to_mapping(event)
-    return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+    """The id of the task that an event is about; None: none that can be read; it may be any."""
+    with suppress(Exception):
+        fields = to_mapping(event)
+        return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
+    return None
 
 
 def failure_of(snapshot: TaskSnapshot, by: Cut = cut) -> dict[str, str | None]:

@@ -99,12 +99,6 @@ def read_task(
         raise InvalidResponseException(
             status_code=status_code, raw_response_body=_text(body, by), message=wrong
         )
-    if snapshot.task_id.casefold() != task_id.casefold():
-        raise InvalidResponseException(
-            status_code=status_code,
-            raw_response_body=_text(body),
-            message="The answer is about another task",
-        )
     return snapshot
 
 

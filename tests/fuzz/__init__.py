@@ -1,0 +1,1 @@
+"""Fuzz of everything that reads what comes from outside."""
