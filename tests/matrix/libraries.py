@@ -59,8 +59,8 @@ class Rule:
 RULES: Final = (
     Rule(
         "How much the SDKs read of an answer, and what they log and keep in their frames.",
-        SDKS,
-        ("memory", "quiet", "secrets", "locals", "texts"),
+        (*SDKS, "helper sync", "helper async"),
+        ("memory", "quiet", "secrets", "locals", "texts", "pickles"),
     ),
     Rule(
         "How long an SDK is busy with an answer of megabytes, or one without end.",

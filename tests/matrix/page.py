@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.page import machine
@@ -24,6 +26,8 @@ __all__ = ["PAGE", "deviations", "write"]
 PAGE: Final = ROOT / "docs" / "explanation" / "faults.md"
 _BEGIN: Final = "<!-- measured: faults -->"
 _END: Final = "<!-- end -->"
+_NUMBER: Final = re.compile(r"\d[\d,.]*\d|\d{4,}")
+_NAMED: Final = 6
 _TITLES: Final = {
     "sync": "`StreamClient`",
     "httpx": "`AsyncStreamClient`",
@@ -64,8 +68,10 @@ A cell is as designed if all of this holds:
 - Neither the secret nor the token is in an error, a log, a warning, or the locals of a traceback.
 - The error prints on one line without control codes, and pickles.
 
-The last two columns are `wait_for_task` of Stream's official SDK, held to the same.
-It does not promise all of this: they are measured for comparison only.
+The last two columns are `wait_for_task` of Stream's official SDK.
+They show how often it ends as a wait here would, in time, with nothing left,
+and with the next wait in order.
+It does not promise that: these columns are for comparison only.
 """
 _FOREIGN: Final = """\
 A client that you hand over reads its answers itself.
@@ -75,22 +81,38 @@ These things are its library's, and are not held against a cell:
 
 
 def deviations(played: Iterable[Played]) -> list[str]:
-    """What deviates, one line for each fault and client."""
-    moments: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    """What deviates, one line for each group of faults and way to deviate."""
+    found: dict[tuple[str, str], _Deviation] = defaultdict(_Deviation)
     for each in played:
         if COLUMNS[each.column].is_helper:
             continue
+        group, _, name = each.fault.partition(": ")
         for words in each.wrong:
-            moments[each.fault, words.split(" after its deadline")[0], each.column].append(
-                each.moment
-            )
-    clients: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (fault, words, column), when in sorted(moments.items()):
-        clients[fault, words].append(f"{_TITLES[column]} ({', '.join(when)})")
+            deviation = found[group, _NUMBER.sub("…", words)]
+            deviation.faults[name] = None
+            deviation.columns[_TITLES[each.column]] = None
+            deviation.cells += 1
     return [
-        f"- {fault}: {words} with {', '.join(columns)}."
-        for (fault, words), columns in clients.items()
+        f"- **{group}** ({deviation.faults_named()}): {_escaped(words)}. "
+        f"{deviation.cells} cell{'s' * (deviation.cells > 1)}, with {', '.join(deviation.columns)}."
+        for (group, words), deviation in sorted(found.items())
     ]
+
+
+@dataclass
+class _Deviation:
+    faults: dict[str, None] = field(default_factory=dict)
+    columns: dict[str, None] = field(default_factory=dict)
+    cells: int = 0
+
+    def faults_named(self) -> str:
+        names = list(self.faults)
+        more = f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return "; ".join(names[:_NAMED]) + more
+
+
+def _escaped(words: str) -> str:
+    return words.replace("*", "\\*").replace("<", "&lt;").replace("_", "\\_")
 
 
 def write(played: Sequence[Played]) -> None:
