@@ -129,7 +129,9 @@ class Admission:
                     if is_good:
                         self._pace.succeeded()
                     self._pace.answered(self._adopt(clock), rate_limit, in_flight)
-                self._widen(refused=refused_for is not None)
+                # Only an answer widens it: no poll that was cancelled, or never sent.
+                if is_good or rate_limit is not None or refused_for is not None:
+                    self._widen(refused=refused_for is not None)
         finally:
             if places.queue:
                 self._drain()
@@ -177,9 +179,9 @@ class Admission:
 
     def _admit_all(self) -> None:
         while True:
-            waiter, pause = self._next()
-            if waiter is not None:
-                waiter.admitted()
+            admitted, pause = self._next()
+            if admitted is not None:
+                _tell(*admitted)
                 continue
             if pause is not None:
                 self._alarm.set(pause, self._places)
@@ -189,7 +191,7 @@ class Admission:
                 if not self._draining:
                     return
 
-    def _next(self) -> tuple[Waiter | None, float | None]:
+    def _next(self) -> tuple[tuple[Waiter, Clock] | None, float | None]:
         """The next wait that may poll now, or how long until somebody may."""
         places = self._places
         with self._lock:
@@ -204,7 +206,20 @@ class Admission:
             if pause > _TICK:
                 return None, pause
             self._pace.sent(now)
-            waiter = places.admit_first()
+            admitted = places.admit_first()
         if not places.queue:
             self._alarm.cancel()
-        return waiter, None
+        return admitted, None
+
+
+def _tell(waiter: Waiter, clock: Clock) -> None:
+    try:
+        waiter.admitted()
+    except Exception as error:  # noqa: BLE001 -- of its consumer, who is called in place in virtual time
+        # Not here: the wait that has just left the gate has nothing to do with it.
+        fault = error
+        clock.post(lambda: _raise(fault))
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -39,11 +39,11 @@ class Places:
         self.is_shared = False
         """Whether waits of several loops, or of loops and threads, stand here."""
 
-    def admit_first(self) -> Waiter:
+    def admit_first(self) -> tuple[Waiter, Clock]:
         """Move the first of the queue to those that poll."""
         waiter, clock = self.queue.popitem(last=False)
         self.in_flight[waiter] = clock
-        return waiter
+        return waiter, clock
 
     def sweep(self, newest: Clock) -> None:
         """Forget who lives on closed loops, and see who is left beside the newest."""

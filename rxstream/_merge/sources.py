@@ -141,6 +141,8 @@ class _Awaited(Generic[T]):
         def answered(task: asyncio.Task[T]) -> None:
             self._task = None
             if self._disposed:
+                if not task.cancelled():
+                    task.exception()  # or the loop reports that nobody asked for it
                 return
             try:
                 item = task.result()

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reactivex import Observable, abc
+from reactivex.disposable import SingleAssignmentDisposable
 from typing_extensions import override
 
 from .._checks import optional, text, whole
@@ -101,8 +102,8 @@ def tasks_observable(
         def on_error(error: Exception) -> None:
             log_wake_failed(None, error)
 
-        events = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
-        return start_or_dispose(batch.start, batch, events)
+        batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
+        return start_or_dispose(batch.start, batch)
 
     return Observable(subscribe)
 
@@ -110,7 +111,7 @@ def tasks_observable(
 class _Batch(abc.DisposableBase):
     """Runs one wait for each id, and gives its outcome once for each time the id came."""
 
-    __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits")
+    __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits", "events")
 
     def __init__(
         self,
@@ -120,7 +121,9 @@ class _Batch(abc.DisposableBase):
         limit: float,
     ) -> None:
         self._waits = waits
-        self._merge = Merge(observer, items, self._start, limit, waits.clock, waits.close)
+        self.events = SingleAssignmentDisposable()
+        """The subscription to `wake`."""
+        self._merge = Merge(observer, items, self._start, limit, waits.clock, self._close)
         self._lock = threading.RLock()
         self._running: dict[str, Wait] = {}
         self._also: dict[str, list[int]] = {}
@@ -158,6 +161,10 @@ class _Batch(abc.DisposableBase):
         for asked in (number, *also):
             self._merge.emit(outcome, asked)
             self._merge.ended(asked)
+
+    def _close(self) -> None:
+        self._waits.close()
+        self.events.dispose()
 
     def wake(self, event: object) -> None:
         """Poll at once the task that an event names, or all if it names none."""

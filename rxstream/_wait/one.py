@@ -7,10 +7,11 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from reactivex import Observable, abc
+from reactivex import Observable, Observer, abc
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._checks import is_async, optional, text
+from .._merge.downstream import Downstream
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
@@ -89,7 +90,11 @@ def task_observable(
         )
         if wake is None:
             return waits.start(task_id, observer)
-        wait = waits.prepare(task_id, observer)
+        downstream = Downstream(observer)
+        wait = waits.prepare(
+            task_id,
+            Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
+        )
 
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
@@ -99,6 +104,8 @@ def task_observable(
             log_wake_failed(task_id, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
+        # A consumer that raises ends the wait, and nothing else disposes of it.
+        downstream.resources.add(events)
         return start_or_dispose(wait.start, wait, events)
 
     return Observable(subscribe)
