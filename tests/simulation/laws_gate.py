@@ -90,9 +90,11 @@ class GateLaws:
         if answer.is_refusal:
             self._is_paced = True
             self._known = None  # what a 429 says of its pause wins over what is told of the window
-            if answer.named:
+            # A reset names no pause for sure: a limit may be a level, which comes back bit by bit.
+            after = answer.value.retry_after
+            if after:
                 self._closed_at = now
-                until = now + min(answer.named, BELIEVED)
+                until = now + min(after.total_seconds(), BELIEVED)
                 self._closed_until = max(self._closed_until, until)
 
     def may_have_begun(self) -> None:

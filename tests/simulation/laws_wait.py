@@ -98,6 +98,10 @@ class WaitLaws:
         if answer.kind == "progress":
             self._pause(now, self.how.cadence.at(self._goods), 0.0)
             self._goods, self._bads = self._goods + 1, 0
+        elif answer.is_refusal and self.how.retry is not None:
+            # Its own budget is not for this: when it polls again is the gate's business.
+            self.due_from, self.due_till = now, math.inf
+            self._was_woken = False
         elif answer.kind == "transient" and self.how.retry is not None:
             delay = self.how.retry.at(self._bads)
             self._bads += 1

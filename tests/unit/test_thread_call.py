@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import Mock
 
 from rxstream import StreamClient
-from rxstream._call.on_thread import WORKERS, ThreadCaller
+from rxstream._call.on_thread import ThreadCaller, Workers, workers_of
 from rxstream.errors import StreamTransportException
 
 DONE = {"task_id": "t1", "status": "completed"}
@@ -45,24 +45,24 @@ class Plain:
 
 def test_a_call_that_no_worker_has_taken_is_reported_at_once_and_not_made() -> None:
     plain, reports, free = Plain(), Reports(), threading.Event()
-    busy = threading.Semaphore(0)
+    busy, workers = threading.Semaphore(0), Workers(linger=0.01)
 
     def occupy() -> None:
         busy.release()
         free.wait(5)
 
     for _ in range(36):
-        WORKERS.submit(occupy)
+        workers.submit(occupy)
     for _ in range(36):
         assert busy.acquire(timeout=5)
-    call = ThreadCaller(plain).start("t1", reports)
+    call = ThreadCaller(plain, workers).start("t1", reports)
     assert call is not None
     call.cancel()
     call.cancel()
     ((snapshot, error),) = reports.all
     free.set()
     flush = threading.Event()
-    WORKERS.submit(flush.set)
+    workers.submit(flush.set)
     assert flush.wait(5)
     assert snapshot is None
     assert isinstance(error, StreamTransportException)
@@ -71,7 +71,7 @@ def test_a_call_that_no_worker_has_taken_is_reported_at_once_and_not_made() -> N
 
 def test_a_call_of_a_client_that_cannot_end_it_is_left_to_finish() -> None:
     plain, reports = Plain(), Reports()
-    call = ThreadCaller(plain).start("t1", reports)
+    call = ThreadCaller(plain, workers_of(plain)).start("t1", reports)
     assert call is not None
     assert plain.begun.wait(5)
     call.cancel()
@@ -89,7 +89,7 @@ def test_a_mock_is_taken_as_a_plain_client() -> None:
         Mock(spec=StreamClient, get_task=Mock(return_value=DONE)),
     ):
         reports = Reports()
-        ThreadCaller(client).start("t1", reports)
+        ThreadCaller(client, workers_of(client)).start("t1", reports)
         assert reports.came.wait(5)
         assert reports.all[0][0].is_completed
         client.get_task.assert_called_once_with("t1")
