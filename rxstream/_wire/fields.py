@@ -52,7 +52,7 @@ def snapshot_of(
 
 def about_another(snapshot: TaskSnapshot, task_id: str, by: Cut = cut) -> str:
     """What is wrong with an answer that is about another task than the one asked for."""
-    if snapshot.task_id.casefold() == task_id.casefold():
+    if snapshot.task_id == task_id:
         return ""
     return f"The answer is about another task: {by(snapshot.task_id)!r}, not {by(task_id)!r}"
 
