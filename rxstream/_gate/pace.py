@@ -46,8 +46,9 @@ _HASTE: Final = 4
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
 _TICK: Final = 1e-6
-# Our part of what is used is never taken for less (a newcomer's), and always for a bit more.
-_LEAST_PART: Final = 0.05
+# Our part of what is used is taken for a tenth at least, and for a bit more than it is, so that what
+# others leave is not wasted.
+_LEAST_PART: Final = 0.1
 _GROWTH: Final = 1.1
 # A 429 that names nothing closes the gate for so long, and each further one for twice as long.
 _FIRST_PAUSE: Final = 1.0
@@ -116,9 +117,14 @@ class Pace:
             said: What it said of the limit.
             in_flight: Polls that are under way, and may not be counted in it yet.
         """
-        if said is not None and self.window.learn(now, said):
-            self._credit = self.window.remaining - in_flight
-        elif self.window.is_level:
+        window = self.window
+        is_new = not window.limit
+        if said is not None and window.learn(now, said):
+            self._credit = window.remaining - in_flight
+            if is_new:
+                # Whose it was that is used nobody knows yet.
+                self._recent = max(self._recent, window.limit - window.remaining)
+        elif window.is_level:
             # Meanwhile as much has come back, as far as anybody knows.
             self._credit += 1
 

@@ -26,7 +26,7 @@ _MOST: Final = 10**9
 _LONGEST: Final = timedelta(days=1)
 # A `Date` that is further than that from what it is measured against, and from our own clock, was
 # not written when the answer was.
-_FAR: Final = timedelta(minutes=15)
+_FAR: Final = timedelta(hours=1)
 
 
 def read_rate_limit(headers: Headers) -> RateLimitInfo | None:

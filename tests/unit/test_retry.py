@@ -198,9 +198,30 @@ def test_no_last_poll_is_made_before_the_time_that_the_server_named(drive: Drive
 
 
 def test_a_pause_that_the_server_named_counts_as_a_retry(drive: Drive) -> None:
-    seen = drive(http_error(429, retry_after=3), retry=EVERY_SECOND.limited(2))
-    assert isinstance(seen.error, StreamRateLimitException)
+    seen = drive(http_error(503, retry_after=3), retry=EVERY_SECOND.limited(2))
+    assert isinstance(seen.error, StreamApiException)
     assert seen.polled_at == [0, 3, 6]
+
+
+@pytest.mark.parametrize("fault", [http_error(429), http_error(429, retry_after=3)], ids=repr)
+def test_a_429_is_everybodys_and_counts_as_nobodys_retry(drive: Drive, fault: Any) -> None:
+    seen = drive([fault] * 5 + [reset(), completed()], retry=EVERY_SECOND.limited(1), timeout=None)
+    assert seen.completed
+    seen = drive([reset(), *[fault] * 5, reset()], retry=EVERY_SECOND.limited(1), timeout=None)
+    assert isinstance(seen.error, StreamTransportException)
+    assert seen.error.__notes__ == ["rxstream gave up after 2 failed polls in a row"]
+
+
+def test_without_retry_a_429_ends_the_wait_as_any_error_does(drive: Drive) -> None:
+    seen = drive(http_error(429), retry=None)
+    assert isinstance(seen.error, StreamRateLimitException)
+    assert len(seen.client.requests) == 1
+
+
+def test_429s_that_name_no_time_are_waited_out_for_longer_and_longer(drive: Drive) -> None:
+    script = [*[http_error(429)] * 7, "running", http_error(429), completed()]
+    seen = drive(script, timeout=None)
+    assert seen.polled_at == [0, 1, 3, 7, 15, 31, 61, 91, 92, 93]
 
 
 def test_the_note_counts_from_the_last_good_answer(drive: Drive) -> None:

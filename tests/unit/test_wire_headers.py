@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rxstream._wire import headers as wire_headers
 from rxstream._wire.headers import read_rate_limit
 from rxstream._wire.messages import api_exception, read_task
 from rxstream.errors import StreamRateLimitException
@@ -29,7 +31,8 @@ GOOD = b'{"task_id": "t1", "status": "running"}'
         ("Wed, 01 May 2024 12:00:09 -0000", 9),
         *[(DATE, 0), ("Wed, 01 May 2024 11:59:00 GMT", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
         *[("", None), ("soon", None), ("-5", None), ("1.5", None), ("5 s", None), ("²", None)],
-        *[("9" * 30, None), ("9" * 5_000, None), ("NaN", None), ("2024-05-01", None)],
+        ("9" * 30, 86400),
+        *[("9" * 5_000, None), ("NaN", None), ("2024-05-01", None)],
         ("Wed, 01 May 99999999999999999999 12:00:09 GMT", None),
     ],
 )
@@ -52,8 +55,7 @@ def test_without_a_server_clock_ours_serves(date: dict[str, str]) -> None:
     past = api_exception(429, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT", **date}, b"")
     assert past.retry_after == timedelta(0)
     far = api_exception(429, {"retry-after": "Fri, 31 Dec 9999 00:00:00 GMT", **date}, b"")
-    assert far.retry_after is not None
-    assert far.retry_after > timedelta(days=365_000)
+    assert far.retry_after == timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +114,61 @@ def test_no_header_raises(limit: str, remaining: str, reset: str, date: str, ret
 )
 def test_a_servers_impossible_clock_is_ignored(date: str) -> None:
     assert read_rate_limit({**LIMITS, "date": date}) is not None
+
+
+YEAR_9999 = "253402300799"
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "expected"),
+    [
+        (str(10**400), str(10**400), (10**9, 10**9)),
+        ("-5", "-1", (0, 0)),
+        ("60", str(-(10**400)), (60, 0)),
+    ],
+)
+def test_counts_are_cut_to_what_arithmetic_can_take(
+    limit: str, remaining: str, expected: tuple[int, int]
+) -> None:
+    headers = {**LIMITS, "x-ratelimit-limit": limit, "x-ratelimit-remaining": remaining}
+    found = read_rate_limit({**headers, "date": DATE})
+    assert found is not None
+    assert (found.limit, found.remaining) == expected
+
+
+@pytest.mark.parametrize("date", [{}, {"date": DATE}])
+def test_no_reset_is_further_than_a_day(date: dict[str, str]) -> None:
+    found = read_rate_limit({**LIMITS, "x-ratelimit-reset": YEAR_9999, **date})
+    assert found is not None
+    assert found.reset.year == 9999
+    assert found.reset_after == timedelta(days=1)
+
+
+AN_HOUR_AND_MORE = timedelta(hours=1, minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("server", "local", "after"),
+    [
+        # The server's clock is believed where it goes with what it names, whatever ours says.
+        (NOW, NOW, 20),
+        (NOW, NOW + timedelta(days=400), 20),
+        (NOW - timedelta(seconds=90), NOW, 110),
+        # It is believed where it goes with ours: the limit is just a long one.
+        (NOW - AN_HOUR_AND_MORE, NOW - AN_HOUR_AND_MORE, 3_680),
+        # Far from both, it was not written when the answer was.
+        (datetime(1970, 1, 1, tzinfo=UTC), NOW, 20),
+        (datetime(1970, 1, 1, tzinfo=UTC), NOW - timedelta(seconds=30), 50),
+        (NOW + AN_HOUR_AND_MORE, NOW, 20),
+    ],
+)
+def test_a_date_that_is_far_from_both_clocks_is_not_believed(
+    server: datetime, local: datetime, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_headers, "utc_now", lambda: local)
+    date = format_datetime(server, usegmt=True)
+    found = read_rate_limit({**LIMITS, "date": date})
+    assert found is not None
+    assert found.reset_after == timedelta(seconds=after)
+    retry = {"retry-after": format_datetime(NOW + timedelta(seconds=20), usegmt=True)}
+    assert api_exception(429, {**retry, "date": date}, b"").retry_after == found.reset_after
