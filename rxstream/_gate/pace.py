@@ -46,8 +46,8 @@ _HASTE: Final = 4
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
 _TICK: Final = 1e-6
-# Our part of what is used is taken for a tenth at least, and for a bit more than it is, so that what
-# others leave is not wasted.
+# Our part of what is used is taken for a tenth at least, and for a bit more than it is, so that
+# what others leave is not wasted.
 _LEAST_PART: Final = 0.1
 _GROWTH: Final = 1.1
 # A 429 that names nothing closes the gate for so long, and each further one for twice as long.

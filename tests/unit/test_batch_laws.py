@@ -260,7 +260,10 @@ def test_it_is_heard_from_the_first_poll_on() -> None:
             return {"task_id": task_id, "status": "running" if self.polls < 2 else "completed"}
 
     seen = time.record(tasks_observable(Client(), ["a"], wake=wake, gate=Gate(1)))
-    assert [(emission.at, emission.kind) for emission in seen] == [(0, "next"), (0, "completed")]
+    assert [(emission.at, emission.kind) for emission in seen] == [
+        (1.0, "next"),
+        (1.0, "completed"),
+    ]
 
 
 def test_who_has_been_answered_is_not_answered_again() -> None:

@@ -40,7 +40,7 @@ def test_retry_after_is_seconds_or_a_date_by_the_servers_clock(
     value: str, seconds: int | None
 ) -> None:
     with pytest.raises(StreamRateLimitException) as caught:
-        read_task(429, {"retry-after": value, "date": DATE}, b"{}", "asked")
+        read_task(429, {"retry-after": value, "date": DATE}, b"{}", "t1")
     expected = None if seconds is None else timedelta(seconds=seconds)
     assert caught.value.retry_after == expected
 
