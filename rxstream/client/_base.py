@@ -46,7 +46,6 @@ class BaseClient(SecretKeeper):
         )
         self._max_connections = whole(max_connections, "max_connections")
         self._outgoing = Outgoing(self._settings)
-        self._without_secrets = WithoutSecrets(self._settings.redactor)
 
     @property
     def api_key(self) -> str:
@@ -91,6 +90,9 @@ class BaseClient(SecretKeeper):
     @override
     def _cut(self, text: str) -> str:
         return self._settings.redactor(text)
+
+    def _without_secrets(self) -> WithoutSecrets:
+        return WithoutSecrets(self._settings.redactor)
 
     def _answer(self, response: httpx.Response) -> tuple[int, dict[str, str], bytes]:
         headers: dict[str, str] = {}

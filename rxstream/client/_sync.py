@@ -93,7 +93,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             InvalidResponseException: What answered was no task.
         """
         request = task_request(text(task_id, "task_id"))
-        with self._without_secrets:
+        with self._without_secrets():
             return read_task(*self._send(request), task_id, self._cut)
 
     def wait_for_task(
@@ -132,7 +132,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     @override
     def _start(self, request: Request) -> str | None:
-        with self._without_secrets:
+        with self._without_secrets():
             return read_started(*self._send(request), self._cut)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
