@@ -124,7 +124,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             InvalidResponseException: The answer was not a task.
         """
         request = task_request(text(task_id, "task_id"))
-        with self._without_secrets:
+        with self._without_secrets():
             return read_task(*await self._send(request), task_id, self._cut)
 
     async def wait_for_task(
@@ -163,7 +163,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
 
     @override
     async def _start(self, request: Request) -> str | None:
-        with self._without_secrets:
+        with self._without_secrets():
             return read_started(*await self._send(request), self._cut)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:

@@ -48,7 +48,6 @@ class BaseClient(SecretKeeper):
         self._max_connections = whole(max_connections, "max_connections")
         self._max_response_bytes = whole(max_response_bytes, "max_response_bytes")
         self._outgoing = Outgoing(self._settings)
-        self._without_secrets = WithoutSecrets(self._settings.redactor)
 
     @property
     def api_key(self) -> str:
@@ -98,3 +97,6 @@ class BaseClient(SecretKeeper):
     @override
     def _cut(self, text: str) -> str:
         return self._settings.redactor(text)
+
+    def _without_secrets(self) -> WithoutSecrets:
+        return WithoutSecrets(self._settings.redactor)

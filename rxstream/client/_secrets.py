@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64encode, urlsafe_b64encode
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, SupportsIndex
@@ -107,13 +108,14 @@ class WithoutSecrets:
     """Takes the secrets out of what is raised inside, but for a fault of the program.
 
     The frames beneath go too: their local variables are the headers of the request, which hold the
-    token, and the answer, which may repeat it.
+    token, and the answer, which may repeat it. What the caller was handling is left alone.
     """
 
-    __slots__ = ("_redactor",)
+    __slots__ = ("_handled", "_redactor")
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._handled = sys.exception()
 
     def __enter__(self) -> None:
         """Begin."""
@@ -126,7 +128,8 @@ class WithoutSecrets:
             isinstance(error, Exception) and not isinstance(error, StreamException)
         ):
             return
-        for cause in list(chain(error)):
+        handled = () if self._handled is None else tuple(chain(self._handled))
+        for cause in [found for found in chain(error) if found not in handled]:
             cause.__traceback__ = None
             said = shown(cause, str)
             clean = self._redactor(said)

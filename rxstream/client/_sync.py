@@ -107,7 +107,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             InvalidResponseException: The answer was not a task.
         """
         request = task_request(text(task_id, "task_id"))
-        with self._without_secrets:
+        with self._without_secrets():
             return read_task(*self._send(request), task_id, self._cut)
 
     def new_call(self) -> CancellableCall:
@@ -150,7 +150,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     @override
     def _start(self, request: Request) -> str | None:
-        with self._without_secrets:
+        with self._without_secrets():
             return read_started(*self._send(request), self._cut)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:

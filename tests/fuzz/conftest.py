@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_IN_THE_GATE: Final = 100
+_IN_THE_GATE: Final = 40
 _A_ROUND: Final = 1_000
 
 

@@ -47,7 +47,7 @@ NASTY = [
 
 def _one_of(values: list[Any]) -> st.SearchStrategy[Any]:
     """As `sampled_from`, without long values in its `repr`."""
-    return st.integers(0, len(values) - 1).map(values.__getitem__)
+    return st.integers(0, len(values) - 1).map(lambda index: values[index])
 
 
 texts = st.text(st.characters(), max_size=40) | _one_of(NASTY)
@@ -220,7 +220,7 @@ def _exception(kind: type[BaseException], args: list[Any], fields: dict[str, Any
     for name, value in fields.items():
         try:
             setattr(error, name, value)
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, DeprecationWarning):
             continue
     return error
 

@@ -164,3 +164,19 @@ def test_a_hidden_text_shows_nothing_of_itself() -> None:
     assert not any("0123" in text for text in shown)
     assert value == SECRET
     assert str(value) == SECRET
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_what_the_caller_is_handling_is_left_alone(colour: str) -> None:
+    handled = ValueError(f"mine, about {SECRET}")
+    handled.note = SECRET  # type: ignore[attr-defined] -- any field
+    wire = Wire(colour, answering(b"no", 401))
+    try:
+        raise handled
+    except ValueError:
+        with pytest.raises(errors.StreamApiException) as caught:
+            wire.call("get_task", "t1")
+    assert caught.value.__context__ is handled or caught.value.__context__ is None
+    assert handled.__traceback__ is not None
+    assert SECRET in str(handled)
+    assert vars(handled)["note"] == SECRET
