@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._checks import fraction, is_async, seconds, whole
 from .._time.timer_thread import TIMER_THREAD
-from .pace import LONGEST_PAUSE, Pace
+from .closing import LONGEST_PAUSE
+from .pace import Pace
 from .per_client import PerClient
 
 if TYPE_CHECKING:
