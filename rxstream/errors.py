@@ -105,12 +105,12 @@ class StreamApiException(StreamException):
         """
         self.status_code = status_code
         self.code = code
-        self.message = cut(message)
+        self.message: str = cut(message)
         self.exception_fields: dict[str, Any] = bounded(exception_fields or {})
         self.unrecoverable = unrecoverable
-        self.more_info = None if more_info is None else cut(more_info)
+        self.more_info: str | None = None if more_info is None else cut(more_info)
         self.details: list[Any] = bounded(list(details))
-        self.raw_response_body = cut(raw_response_body)
+        self.raw_response_body: str = cut(raw_response_body)
         self.rate_limit = rate_limit
         self.retry_after = retry_after
         said = self.message or self.raw_response_body
@@ -206,10 +206,10 @@ class StreamTaskException(StreamException):
             snapshot: The answer that carried the failure.
         """
         self.task_id = task_id
-        self.error_type = cut(error_type)
-        self.description = cut(description)
-        self.stack_trace = None if stack_trace is None else cut(stack_trace)
-        self.version = None if version is None else cut(version)
+        self.error_type: str = cut(error_type)
+        self.description: str = cut(description)
+        self.stack_trace: str | None = None if stack_trace is None else cut(stack_trace)
+        self.version: str | None = None if version is None else cut(version)
         self.snapshot = snapshot
         super().__init__(
             f"Task {task_id} failed ({self.error_type})"
@@ -250,7 +250,7 @@ class InvalidResponseException(StreamException):
             message: What is wrong with it.
         """
         self.status_code = status_code
-        self.raw_response_body = cut(raw_response_body)
+        self.raw_response_body: str = cut(raw_response_body)
         super().__init__(
             (message or "The answer is not a Stream API answer")
             + (f" (status={status_code})" if status_code is not None else "")

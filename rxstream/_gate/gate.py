@@ -8,7 +8,8 @@ from .._checks import fraction, is_async, seconds, whole
 from .._shared.fork import on_fork
 from .._shared.per_client import PerClient
 from .admission import Admission
-from .pace import LONGEST_PAUSE, Pace
+from .closing import LONGEST_PAUSE
+from .pace import Pace
 
 if TYPE_CHECKING:
     from ..backoff import Duration

@@ -22,16 +22,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from .closing import Closing
 from .statistics import GateStatistics
 from .window import WINDOW, Window
 
 if TYPE_CHECKING:
     from .._values import RateLimitInfo
 
-__all__ = ["LONGEST_PAUSE", "Pace"]
-
-LONGEST_PAUSE: Final = 300.0
-"""How long a server may stop everybody with one answer, unless told otherwise."""
+__all__ = ["Pace"]
 
 # Of the limit: never spent, since others of whom nothing is known yet poll at the same time.
 _UNSPENT: Final = 0.02
@@ -50,17 +48,15 @@ _TICK: Final = 1e-6
 # what others leave is not wasted.
 _LEAST_PART: Final = 0.1
 _GROWTH: Final = 1.1
-# A 429 that names nothing closes the gate for so long, and each further one for twice as long.
-_FIRST_PAUSE: Final = 1.0
-_LAST_PAUSE: Final = 30.0
+# A level with more left than it holds is polled a bit faster than evenly, till it is used again.
+_CATCH_UP: Final = 1.1
 
 
 class Pace:
     """When the next poll may be sent. Not thread-safe."""
 
     __slots__ = (
-        "_back_off",
-        "_closed_until",
+        "_closing",
         "_credit",
         "_queueing_since",
         "_recent",
@@ -73,9 +69,8 @@ class Pace:
 
     def __init__(self, reserve: float, longest_pause: float) -> None:
         self._share = 1 - reserve
-        self.longest_pause = longest_pause
-        self._back_off = _FIRST_PAUSE
-        self._closed_until = -math.inf
+        self.longest_pause: Final = longest_pause
+        self._closing = Closing(longest_pause)
         self._sent_at = -math.inf
         self._queueing_since = -math.inf
         self._credit = 0
@@ -96,16 +91,17 @@ class Pace:
             queued: How many polls wait.
         """
         if not self.window.limit:
-            return self._closed_until - now
+            return self._closing.until - now
         if self.window.is_level:
             spacing = self._level_spacing()
         else:
             spacing = self._budget_spacing(now, queued)
-        return max(self._closed_until, self._sent_at + spacing) - now
+        return max(self._closing.until, self._sent_at + spacing) - now
 
     def sent(self, now: float) -> None:
         """Count a poll."""
-        self._recent = self._recent * math.exp((self._sent_at - now) / WINDOW) + 1
+        passed = max(now - self._sent_at, 0.0)
+        self._recent = self._recent * math.exp(-passed / WINDOW) + 1
         self._sent_at = now
         self._credit -= 1
 
@@ -117,20 +113,13 @@ class Pace:
             said: What it said of the limit.
             in_flight: Polls that are under way, and may not be counted in it yet.
         """
-        window = self.window
-        is_new = not window.limit
-        if said is not None and window.learn(now, said):
-            self._credit = window.remaining - in_flight
-            if is_new:
-                # Whose it was that is used nobody knows yet.
-                self._recent = max(self._recent, window.limit - window.remaining)
-        elif window.is_level:
+        if not self._learn(now, said, in_flight) and self.window.is_level:
             # Meanwhile as much has come back, as far as anybody knows.
             self._credit += 1
 
     def succeeded(self) -> None:
-        """Take in that an answer was a good one: the next 429 is the first of its kind."""
-        self._back_off = _FIRST_PAUSE
+        """Take in that an answer was a good one."""
+        self._closing.succeeded()
 
     def refuse(
         self, now: float, seconds: float, said: RateLimitInfo | None, in_flight: int
@@ -144,26 +133,35 @@ class Pace:
             in_flight: Polls that are under way.
         """
         self.refused += 1
-        self.answered(now, said, in_flight)
+        learned = self._learn(now, said, in_flight)
         window = self.window
-        if seconds <= 0 and window.limit and window.remaining <= 0 and not window.is_level:
+        if seconds <= 0 and learned and window.remaining <= 0 and not window.is_level:
             seconds = window.ends_at - now
         if seconds > 0:
-            self.close(now, seconds)
+            self._closing.close(now, seconds)
             # Whatever the window says, the pause that was named is the end of it.
-            window.ends_at = self._closed_until
-        elif now >= self._closed_until:
-            # Those that were under way when the gate closed say nothing new.
-            self.close(now, self._back_off)
-            self._back_off = min(self._back_off * 2, _LAST_PAUSE)
+            window.ends_at = self._closing.until
+        else:
+            self._closing.back_off(now)
+
+    def _learn(self, now: float, said: RateLimitInfo | None, in_flight: int) -> bool:
+        window = self.window
+        is_first = not window.limit
+        if said is None or not window.learn(now, said):
+            return False
+        self._credit = window.remaining - in_flight
+        if is_first:
+            # Whose it was that is used nobody knows yet.
+            self._recent = max(self._recent, window.limit - window.remaining)
+        return True
 
     def close(self, now: float, seconds: float) -> None:
         """Let nobody poll for a while."""
-        self._closed_until = max(self._closed_until, now + min(seconds, self.longest_pause))
+        self._closing.close(now, seconds)
 
     def shift(self, seconds: float) -> None:
         """Carry all moments over to another clock."""
-        self._closed_until += seconds
+        self._closing.shift(seconds)
         self._sent_at += seconds
         self._queueing_since += seconds
         self.window.shift(seconds)
@@ -173,7 +171,7 @@ class Pace:
         window = self.window
         left = window.ends_at - now
         reset_after = left if left > 0 and not window.is_level else None
-        closed_for = self._closed_until - now
+        closed_for = self._closing.until - now
         if window.limit and reset_after is not None and self._credit < 1:
             closed_for = max(closed_for, reset_after)
         is_paced = window.limit and reset_after is not None and self._is_low(reset_after)
@@ -228,4 +226,4 @@ class Pace:
             return min(even * limit / max(self._credit, 1), _ASKING)
         # What is held at the limit's full pace is half the reserve: about what a budget keeps.
         level = max((1 - self._share) / 2, _UNSPENT) * limit
-        return even * max(level / spare, 1.0)
+        return even * max(level / spare, 1 / _CATCH_UP)

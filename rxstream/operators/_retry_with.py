@@ -8,7 +8,7 @@ from reactivex import Observable
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
 from .._checks import checked_schedule, seconds
-from .._gate.pace import LONGEST_PAUSE
+from .._gate.closing import LONGEST_PAUSE
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
 from .._wire.failures import add_gave_up_note, named_delay
