@@ -10,13 +10,24 @@ import tempfile
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from .connections import AUTHORITY
 from .noise import NOISE
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+MOST_MEMORY: Final = 6 * 1024**3
+
 
 def main() -> None:
     """Play until there are no more."""
+    if resource is not None:
+        # Whoever reads without end is to fail here, and not to take the machine along.
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for name in list(os.environ):

@@ -44,7 +44,7 @@ KEYWORDS: Final[dict[str, Any]] = {
     "retry": backoff.constant(0.1),
 }
 REQUEST: Final = 3.0
-KILL_EVERY: Final = 5.0
+KILL_EVERY: Final = 8.0
 MOST_GROWTH: Final = 1.10
 _STATM: Final = Path("/proc/self/statm")
 
