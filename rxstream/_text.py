@@ -16,6 +16,7 @@ __all__ = [
     "bounded",
     "brief",
     "cut",
+    "cut_of",
     "is_nested_deeply",
     "one_line",
     "picklable",
@@ -45,15 +46,17 @@ class SecretKeeper:
         """Cut a text as `cut` does, with the secrets blotted out."""
         return cut(text)
 
-    @staticmethod
-    def cut_of(client: object) -> Cut:
-        """What cuts the texts of a client's exceptions."""
-        return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001 -- of this class
-
 
 def cut(text: str) -> str:
     """Cut a text to what an exception keeps of it."""
     return text[:_TEXT_LENGTH]
+
+
+def cut_of(client: object) -> Cut:
+    """Give what cuts the texts of a client's exceptions."""
+    if isinstance(client, SecretKeeper):
+        return client._cut  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- from users only
+    return cut
 
 
 def one_line(text: object) -> str:

@@ -10,7 +10,7 @@ from reactivex.disposable import CompositeDisposable
 from .._call.choose import caller_of
 from .._checks import checked_schedule, is_async, optional, seconds
 from .._gate.gate import Gate
-from .._text import SecretKeeper
+from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
@@ -71,7 +71,7 @@ class WaitArguments:
             clock=clock,
             caller=caller_of(self._client, clock, is_async=self._is_async),
             gate=self._gate if self._gate is not None else Gate.of(self._client),
-            cut=SecretKeeper.cut_of(self._client),
+            cut=cut_of(self._client),
             lock=threading.Lock(),
         )
         return Waits(context)
