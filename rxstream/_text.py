@@ -47,14 +47,16 @@ class SecretKeeper:
         return cut(text)
 
 
-def cut_of(client: object) -> Cut:
-    """What cuts the texts of a client's exceptions."""
-    return client._cut if isinstance(client, SecretKeeper) else cut  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- of this module
-
-
 def cut(text: str) -> str:
     """Cut a text to what an exception keeps of it."""
     return text[:_TEXT_LENGTH]
+
+
+def cut_of(client: object) -> Cut:
+    """Give what cuts the texts of a client's exceptions."""
+    if isinstance(client, SecretKeeper):
+        return client._cut  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] -- from users only
+    return cut
 
 
 def one_line(text: object) -> str:

@@ -52,9 +52,11 @@ def snapshot_of(
 
 def about_another(snapshot: TaskSnapshot, task_id: str, by: Cut = cut) -> str:
     """What is wrong with an answer that is about another task than the one asked for."""
-    if snapshot.task_id == task_id:
+    said = snapshot.task_id
+    # Ids are UUIDs, which are the same in either case.
+    if said == task_id or said.casefold() == task_id.casefold():
         return ""
-    return f"The answer is about another task: {by(snapshot.task_id)!r}, not {by(task_id)!r}"
+    return f"The answer is about another task: {by(said)!r}, not {by(task_id)!r}"
 
 
 def as_mapping(data: object) -> Mapping[str, Any]:

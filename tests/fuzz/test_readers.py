@@ -45,7 +45,7 @@ def check_error(error: BaseException) -> None:
     fields = {k: v for k, v in vars(error).items() if k not in {"snapshot", "last"}}
     assert len(repr(fields)) < 60_000
     is_transient(error)
-    named_delay(error)
+    named_delay(error, 300.0)
 
 
 def check_snapshot(snapshot: TaskSnapshot | None) -> None:
