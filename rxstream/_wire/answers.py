@@ -29,6 +29,8 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
         InvalidResponseException: It is none of these, or not this task, or reading it raises.
     """
     try:
+        if isinstance(answer, TaskSnapshot) and isinstance(cast("object", answer.status), str):
+            return answer  # of our own clients, or of whoever made it knowing which task it is
         snapshot, status_code = _read_foreign(answer, task_id)
         wrong = (
             f"get_task returned {type(answer).__name__}, which holds no task"
@@ -47,8 +49,6 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
 
 
 def _read_foreign(answer: object, task_id: str) -> tuple[TaskSnapshot | None, int | None]:
-    if isinstance(answer, TaskSnapshot):
-        return answer if isinstance(cast("object", answer.status), str) else None, None
     mapping = to_mapping(answer)
     data: object = getattr(answer, "data", None) if mapping is None else mapping
     if data is not None:

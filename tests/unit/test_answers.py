@@ -32,7 +32,7 @@ class DictAnswer(dict[str, Any]):
 
 def test_a_snapshot_is_passed_on_untouched() -> None:
     snapshot = TaskSnapshot("t1")
-    assert read_answer(snapshot, "t1") is snapshot
+    assert read_answer(snapshot, "asked") is snapshot
 
 
 DATA = {"status": "COMPLETED", "result": {"a": 1}}
