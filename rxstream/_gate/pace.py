@@ -44,8 +44,8 @@ _HASTE: Final = 4
 _GRAIN: Final = 0.005
 # Clocks round to the microsecond.
 _TICK: Final = 1e-6
-# Our part of what is used is taken for a tenth at least, and for a bit more than it is, so that what
-# others leave is not wasted.
+# Our part of what is used is taken for a tenth at least, and for a bit more than it is, so that
+# what others leave is not wasted.
 _LEAST_PART: Final = 0.1
 _GROWTH: Final = 1.1
 # A level with more left than it holds is polled a bit faster than evenly, till it is used again.
@@ -185,7 +185,10 @@ class Pace:
         return self._credit * WINDOW < (1 - _AHEAD) * self.window.limit * left
 
     def _part(self) -> float:
-        """Which part of what is used is ours, from 0.0 to 1.0: others poll too."""
+        """Which part of what is used is ours, from 0.0 to 1.0: others poll too.
+
+        It is an estimate; whoever knows it better needs to say so only here.
+        """
         used = self.window.limit - self.window.remaining
         return min(max(self._recent * _GROWTH / max(used, 1), _LEAST_PART), 1.0)
 
