@@ -191,7 +191,10 @@ class Pace:
         return self._credit * WINDOW < (1 - _AHEAD) * self.window.limit * left
 
     def _part(self) -> float:
-        """Which part of what is used is ours, from 0.0 to 1.0: others poll too."""
+        """Which part of what is used is ours, from 0.0 to 1.0: others poll too.
+
+        It is an estimate; whoever knows it better needs to say so only here.
+        """
         used = self.window.limit - self.window.remaining
         return min(max(self._recent * _GROWTH / max(used, 1), _LEAST_PART), 1.0)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COUNTERS", "MINUTE", "Counter", "Said"]
+__all__ = ["COUNTERS", "MINUTE", "ON_THE_MINUTE", "Counter", "Said"]
 
 MINUTE: Final = 60.0
 
@@ -151,3 +151,5 @@ COUNTERS: Final[dict[str, Callable[[int], Counter]]] = {
     "token bucket, reset: full": BucketFull,
 }
 """Every kind, by its title."""
+ON_THE_MINUTE: Final = {"fixed minute", "weighted counter"}
+"""Those whose windows begin with the minutes of the server's clock."""

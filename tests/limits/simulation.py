@@ -15,7 +15,7 @@ from rxstream._wire import headers as wire_headers
 from rxstream._wire import messages
 from rxstream.testing import VirtualTime
 
-from .servers import COUNTERS, MINUTE
+from .servers import COUNTERS, MINUTE, ON_THE_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -27,7 +27,6 @@ __all__ = ["Case", "Found", "simulate"]
 # A moment that is no multiple of a minute, as the wall clock shows when a program starts.
 _EPOCH: Final = 1_760_000_000 // 60 * 60 + 17.0
 _TIMEOUT: Final = 7_200.0
-_LONGEST: Final = 360.0
 # More waits than that, each polled every second, want more than the limit.
 _DEMAND: Final = 2.0
 
@@ -39,6 +38,8 @@ class Case:
     counter: str
     limit: int = 1_000
     waits: int = 1_000
+    longest: float = 360.0
+    """Tasks take from 0 to so many seconds."""
     processes: int = 1
     tells: float = 1.0
     """The share of the answers with headers."""
@@ -48,6 +49,8 @@ class Case:
     """How far the server's clock is ahead of ours, in seconds."""
     date: str = "right"
     """`right`: by the server's clock. `none`: no `Date`. `wrong`: by ours, as a proxy's."""
+    reserve: float = 0.1
+    """As for `Gate`."""
     others: float = 0.0
     """The share of the limit that other calls of the application ask for."""
     seed: int = 1
@@ -156,7 +159,7 @@ def simulate(case: Case) -> Found:
     time = VirtualTime()
     rng = random.Random(case.seed)
     ids = [f"t{number}" for number in range(case.waits)]
-    durations = {task_id: rng.uniform(0, _LONGEST) for task_id in ids}
+    durations = {task_id: rng.uniform(0, case.longest) for task_id in ids}
     server = _Server(case, time, durations)
     found = server.found
     ends: list[float] = []
@@ -171,7 +174,7 @@ def simulate(case: Case) -> Found:
             tasks_observable(
                 server,
                 ids[number :: case.processes],
-                gate=Gate(100),
+                gate=Gate(100, reserve=case.reserve),
                 timeout=_TIMEOUT,
                 scheduler=time,
             ).subscribe(seen)
@@ -194,16 +197,12 @@ def _ask_too(case: Case, server: _Server, time: VirtualTime) -> None:
 
 
 def _used(case: Case, admitted: Sequence[float], ends: Sequence[float]) -> float:
-    """From the second minute of the server's clock on, in whole minutes."""
+    """In whole windows from the second on, while there are enough waits to use the limit."""
     spare = int(case.limit / MINUTE * _DEMAND)
     till = sorted(ends)[-spare]
-    began = (
-        MINUTE if case.counter != "fixed minute" else MINUTE - (_EPOCH + case.clock_off) % MINUTE
-    )
-    if began < MINUTE / 2:
-        began += MINUTE
+    began = MINUTE
+    if case.counter in ON_THE_MINUTE:
+        began += MINUTE - (_EPOCH + case.clock_off) % MINUTE
     minutes = int((till - began) // MINUTE)
-    if minutes < 1:
-        return math.nan
     inside = sum(began <= at < began + minutes * MINUTE for at in admitted)
-    return inside / minutes / case.limit
+    return inside / minutes / case.limit if minutes else math.nan

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rxstream import Gate
+from rxstream import Gate, backoff
 from rxstream.testing import (
     FakeClient,
     VirtualTime,
@@ -15,6 +15,7 @@ from rxstream.testing import (
     delayed,
     http_error,
     rate_limited,
+    reset,
     status,
 )
 from tests.unit.test_gate import start
@@ -143,3 +144,37 @@ def test_what_is_known_of_a_new_window_ends_the_pacing_of_the_old(
     start(client, time, ["a"], poll_interval=1.0, timeout=None)
     time.start(until=14.5)
     assert [request.at for request in client.requests] == pytest.approx(expected, abs=0.05)
+
+
+def test_a_429_that_names_no_time_closes_for_all() -> None:
+    time = VirtualTime()
+    refused = [delayed(http_error(429), 0.1)] * 3
+    client = FakeClient({"a": [*refused, RUNNING], "b": RUNNING}, scheduler=time)
+    start(client, time, ["a", "b"], timeout=None, poll_interval=0.25)
+    time.start(until=5)
+    others = [request.at for request in client.requests if request.task_id == "b"]
+    closed = [gap for earlier, later in pairwise(others) if (gap := later - earlier) > 0.3]
+    assert closed == pytest.approx([1.1] * 3), "the good answers in between make each the first"
+
+
+def test_what_was_under_way_when_it_closed_does_not_close_it_for_longer() -> None:
+    time = VirtualTime()
+    client = FakeClient(
+        {
+            name: [delayed(http_error(429), 0.1 + n / 20), completed()]
+            for n, name in enumerate("abcd")
+        },
+        scheduler=time,
+    )
+    seen = start(client, time, list("abcd"), timeout=None)
+    time.start()
+    assert all(recording.ended_at == pytest.approx(1.1) for recording in seen.values())
+
+
+def test_errors_on_the_way_say_nothing_of_the_limit() -> None:
+    time = VirtualTime()
+    script = [http_error(429), reset(), http_error(429), reset(), http_error(429), completed()]
+    client = FakeClient({"a": script}, scheduler=time)
+    start(client, time, ["a"], timeout=None, retry=backoff.constant(0.5))
+    time.start()
+    assert [request.at for request in client.requests] == [0, 1, 1.5, 3.5, 4, 8]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,13 @@ from rxstream.testing import (
 from tests.support import TASK, Recording, seconds_of
 
 
-def drive(script: Any, events: dict[float, Any], fake: Any = FakeClient, **keywords: Any) -> Any:
+def drive(
+    script: Any,
+    events: dict[float, Any],
+    fake: Any = FakeClient,
+    until: float | None = None,
+    **keywords: Any,
+) -> Any:
     time = VirtualTime()
     wake: Subject[Any] = Subject()
     seen = Recording(fake(script, scheduler=time))
@@ -37,8 +44,8 @@ def drive(script: Any, events: dict[float, Any], fake: Any = FakeClient, **keywo
     seen.observe(observable, seconds_of(time), scheduler=time)
     for at, event in events.items():
         time.schedule_relative(at, lambda *_, event=event: wake.on_next(event))
-    time.start()
-    assert not wake.observers
+    time.start(until)
+    assert until is not None or not wake.observers
     return seen
 
 
@@ -77,6 +84,28 @@ def test_a_flood_of_events_is_one_poll_at_a_time() -> None:
     seen = drive([delayed("running", 0.5)] * 4 + [completed()], flood)
     assert seen.client.most_in_flight == 1
     assert len(seen.client.requests) <= 5
+
+
+@pytest.mark.parametrize("took", [0.0, 0.02])
+def test_however_many_events_there_are_it_is_one_poll_a_second(took: float) -> None:
+    flood = {n / 200: n for n in range(1, 200 * 60)}
+    seen = drive(delayed("running", took), flood, until=59.9)
+    polled = seen.polled_at
+    assert len(polled) == 60
+    gaps = [later - earlier for earlier, later in pairwise(polled)]
+    assert all(gap == pytest.approx(1.0, abs=0.03) for gap in gaps)
+
+
+def test_an_event_right_after_a_poll_polls_a_second_after_it() -> None:
+    seen = drive(Script.timeline({0: "running", 100: completed()}), {60.25: 1, 60.5: 1})
+    assert seen.polled_at == [0, 60, 61, 121]
+
+
+def test_an_event_makes_no_poll_later_than_the_cadence_does() -> None:
+    seen = drive(
+        Script.timeline({0: "running", 1: completed()}), {0.1: 1, 0.6: 1}, poll_interval=0.5
+    )
+    assert seen.polled_at == [0, 0.5, 1.0]
 
 
 def test_the_last_poll_before_the_deadline_may_still_be_woken() -> None:
