@@ -81,7 +81,8 @@ def test_a_signal_takes_its_listeners_along(kind: str) -> None:
         await asyncio.sleep(0)
         del each
         gc.collect()
-        assert not [thing for thing in gc.get_objects() if isinstance(thing, Mark)]
+        # By its type: some objects raise where they are asked for their class.
+        assert not [thing for thing in gc.get_objects() if type(thing) is Mark]
 
     if kind == "future":
         pytest.skip("it takes no attributes")
