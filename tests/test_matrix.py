@@ -15,11 +15,6 @@ from tests.matrix.moments import MOMENTS, designed
 from tests.matrix.run import Played, cells, play
 
 GROUPS = sorted({fault.group for fault in every_fault().values()})
-OPEN: dict[str, str] = {
-    "Retry-After": "issue 9, item 27: a pause of 30,000 years",
-    "limits on a good answer": "issue 9, item 23: a limit of 10**400",
-}
-"""Groups in which a cell deviates, and the item of the issue that mends it."""
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +24,7 @@ def played() -> list[Played]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_every_client_ends_as_designed(
-    played: list[Played], group: str, request: pytest.FixtureRequest
-) -> None:
-    if group in OPEN:
-        request.applymarker(pytest.mark.xfail(strict=False, reason=OPEN[group]))
+def test_every_client_ends_as_designed(played: list[Played], group: str) -> None:
     found = [each for each in played if each.fault.startswith(f"{group}: ")]
     assert found
     wrong = [f"{e.column}, {e.fault}, {e.moment}: {'; '.join(e.wrong)}" for e in found if e.wrong]

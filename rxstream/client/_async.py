@@ -145,7 +145,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_open = False
+        self._is_closed = True
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -177,7 +177,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
                 )
             else:
                 answer = await self._connections.send(self._outgoing.request(request))
-                self._is_open = True
+                self._has_connected = True
         except FAILURES as error:
             raise_failure(error, CLOSED if self._connections.is_closed else "")
         return answer.status_code, answer.headers, answer.content

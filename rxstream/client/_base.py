@@ -36,7 +36,9 @@ class BaseClient(SecretKeeper):
         max_connections: int,
         max_response_bytes: int,
     ) -> None:
-        self._is_open = False
+        # Two flags, because an answer may come in while another thread closes the client.
+        self._has_connected = False
+        self._is_closed = False
         self._settings = settings_of(
             api_key=api_key,
             api_secret=api_secret,
@@ -91,7 +93,7 @@ class BaseClient(SecretKeeper):
 
     def __del__(self) -> None:
         """Warn if connections were left open."""
-        if getattr(self, "_is_open", False):
+        if getattr(self, "_has_connected", False) and not self._is_closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
 
     @override

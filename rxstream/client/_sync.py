@@ -132,7 +132,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
 
     def close(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_open = False
+        self._is_closed = True
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -166,7 +166,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
                 )
             else:
                 answer = self._connections.send(self._outgoing.request(request), ending)
-                self._is_open = True
+                self._has_connected = True
         except FAILURES as error:
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")

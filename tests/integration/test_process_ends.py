@@ -151,10 +151,6 @@ every_kind = pytest.mark.parametrize(
         pytest.param("httpx", "uvloop", marks=missing),
     ],
 )
-# What is being mended; the marks go when it is.
-closing_logs = pytest.mark.xfail(
-    strict=False, reason="issue 9, low: a client that closes logs 'next one in …'"
-)
 both_transports = pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
 running_and_hanging = pytest.mark.parametrize("task", [RUNNING, HANGING])
 
@@ -315,7 +311,6 @@ def test_a_process_ends_at_once_with_blocking_calls_under_way(process: Process) 
     process(script).quietly()
 
 
-@closing_logs
 @every_kind
 def test_a_loop_ends_with_waits_under_way(process: Process, transport: str, loop: str) -> None:
     script = """
@@ -534,7 +529,6 @@ def test_a_gate_outlives_loops_that_were_closed_under_their_waits(
     assert (ended.status, ended.output.strip()) == (0, "{'id': 'done'}"), ended
 
 
-@closing_logs
 def test_a_sync_client_that_is_closed_under_a_wait(process: Process) -> None:
     script = """
         ends = []
@@ -554,7 +548,6 @@ def test_a_sync_client_that_is_closed_under_a_wait(process: Process) -> None:
     process(script).quietly("ended")
 
 
-@closing_logs
 @every_kind
 def test_an_async_client_that_is_closed_under_a_wait(
     process: Process, transport: str, loop: str

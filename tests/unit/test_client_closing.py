@@ -132,6 +132,25 @@ def test_an_opened_async_client_that_is_never_closed_warns(address: str) -> None
     assert warning.startswith("ResourceWarning: unclosed AsyncStreamClient(")
 
 
+def test_a_client_that_is_closed_as_an_answer_comes_in_does_not_warn(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close_meanwhile() -> None:
+        client = StreamClient("key", SECRET, base_url=address)
+        answered = client._connections.send
+
+        def answer_then_close(*arguments: Any) -> Any:
+            answer = answered(*arguments)
+            client.close()
+            return answer
+
+        monkeypatch.setattr(client._connections, "send", answer_then_close)
+        client.get_task("t1")
+        monkeypatch.undo()
+
+    assert dropped(close_meanwhile) == []
+
+
 def test_clients_that_never_sent_or_were_closed_do_not_warn(address: str) -> None:
     def use_well() -> None:
         StreamClient("key", SECRET)
