@@ -25,12 +25,13 @@ class Gate:
     """Bounds the polls in flight and keeps them within the client's rate limit.
 
     Polls pass in the order in which they come; a poll that waits takes no thread and no coroutine.
-    After a 429 no poll goes out before the time that the server named.
+    After a 429 no poll goes out before the time that the server named. Where it named none, the
+    gate closes for a second, and for twice as long each time, up to 30 s.
 
     The requests of a rate-limit window last until its end. A quarter of them may be used early;
     then polls are spread over the rest of the window. A share of the requests that are left is kept
-    for your other calls. Until an answer tells a limit, few polls go out at once, and each answer
-    allows one more.
+    for your other calls. A sliding window or a token bucket is polled evenly. Until an answer tells
+    a limit, few polls go out at once, and each answer allows one more.
 
     `Gate.of(client)` returns the gate of a client object. Pass your own gate to change its width,
     or to share it between clients of one application: Stream counts by application.

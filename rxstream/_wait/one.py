@@ -59,12 +59,14 @@ def task_observable(
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
-            429, 5xx); it starts afresh after each good answer. None: the first error ends the wait.
+            5xx); it starts afresh after each good answer. A 429 does not count: the gate waits it out.
+            None: the first error ends the wait, a 429 too.
         gate: Limits and paces the polls in flight; None: `Gate.of(client)`.
-        wake: Each item makes the wait poll now, except during a back-off. An item with a `task_id`
-            (a mapping or an object, as Stream's webhook events) does so only for that task. A
-            forged or lost event does no harm, because only polls decide. The end of `wake` does
-            none either, nor an error of it, which is a warning in the log.
+        wake: Each item makes the wait poll now, but no sooner than a second after the last poll,
+            and not during a back-off. An item with a `task_id` (a mapping or an object, as Stream's
+            webhook events) does so only for that task. A forged or lost event does no harm, because
+            only polls decide. The end of `wake` does none either, nor an error of it, which is a
+            warning in the log.
         scheduler: The source of time. None: the scheduler given to `subscribe`, else the running
             loop for an async client, else one shared timer thread.
 

@@ -153,7 +153,8 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
 
 
 def the_gate(client: StreamClient) -> None:
-    gate = Gate(max_in_flight=5, reserve=0.2)
+    gate = Gate(max_in_flight=5, reserve=0.2, longest_pause=timedelta(minutes=1))
+    assert_type(gate.longest_pause, float)
     assert_type(gate.statistics(), GateStatistics)
     assert_type(Gate.of(client).statistics().limit, int | None)
     assert_type(gate.statistics().closed_for, float)

@@ -92,7 +92,7 @@ ABSURD = [
 ]
 
 
-@pytest.mark.parametrize(("limit", "remaining", "reset"), ABSURD)
+@pytest.mark.parametrize(("limit", "remaining", "reset"), ABSURD, ids=range(len(ABSURD)))
 def test_no_limit_breaks_a_wait_or_stops_it_for_long(
     limit: str, remaining: str, reset: str
 ) -> None:
@@ -118,9 +118,9 @@ class Foreign:
         return TaskSnapshot(task_id, done, rate_limit=self.said)
 
 
-@pytest.mark.parametrize("limit", [10**400, 60, -(10**400)])
-@pytest.mark.parametrize("remaining", [10**400, 0, -(10**400)])
-@pytest.mark.parametrize("after", [timedelta.max, timedelta.min])
+@pytest.mark.parametrize("limit", [10**400, 60, -(10**400)], ids=["huge", "60", "negative"])
+@pytest.mark.parametrize("remaining", [10**400, 0, -(10**400)], ids=["huge", "0", "negative"])
+@pytest.mark.parametrize("after", [timedelta.max, timedelta.min], ids=["ages", "past"])
 def test_a_limit_that_somebody_else_read_does_no_harm_either(
     limit: int, remaining: int, after: timedelta
 ) -> None:

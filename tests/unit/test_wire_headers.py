@@ -126,6 +126,7 @@ YEAR_9999 = "253402300799"
         ("-5", "-1", (0, 0)),
         ("60", str(-(10**400)), (60, 0)),
     ],
+    ids=["huge", "negative", "very negative"],
 )
 def test_counts_are_cut_to_what_arithmetic_can_take(
     limit: str, remaining: str, expected: tuple[int, int]
