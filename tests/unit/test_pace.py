@@ -95,7 +95,7 @@ def mean_lateness(time: VirtualTime, server: Limited) -> float:
     return sum(late) / len(late)
 
 
-def test_many_waits_keep_within_the_limit_and_are_no_later_than_in_an_ideal_queue() -> None:
+def test_many_waits_keep_within_the_limit_and_are_hardly_later_than_in_an_ideal_queue() -> None:
     time = VirtualTime()
     server = Limited(time, lasting())
     used = 0.97  # 2 % stay unspent
