@@ -59,8 +59,8 @@ def task_observable(
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
-            5xx); it starts afresh after each good answer. A 429 does not count: the gate waits it out.
-            None: the first error ends the wait, a 429 too.
+            5xx); it starts afresh after each good answer. A 429 does not count: the gate waits for
+            it. None: the first error ends the wait, a 429 too.
         gate: Limits and paces the polls in flight; None: `Gate.of(client)`.
         wake: Each item makes the wait poll now, but no sooner than a second after the last poll,
             and not during a back-off. An item with a `task_id` (a mapping or an object, as Stream's
