@@ -56,7 +56,8 @@ def test_the_code_of_a_docstring_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = rxstream.task_observable(FakeAsyncClient(completed()), "id")
-    names = {**vars(rxstream), **vars(testing), "observable": source}
+    names = {name: getattr(door, name) for door in (rxstream, testing) for name in door.__all__}
+    names["observable"] = source
     names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path}
     body = textwrap.indent(code, "    ")
     exec(f"async def main():\n{body}\n", names)
