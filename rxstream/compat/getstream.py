@@ -1,97 +1,94 @@
-"""Exceptions that `except` clauses for Stream's official SDK catch too.
+"""Exceptions that an `except` clause for Stream's official SDK catches too.
 
-::
-
-    from getstream.exceptions import StreamTaskException
-    from rxstream.compat.getstream import official_errors
-
-    try:
-        with official_errors():
-            wait_for_task(client, task_id)
-    except StreamTaskException as error:  # the official SDK's, and rxstream's
-        print(error.description)
-
-Each class here derives from the class of that name in `rxstream.errors` and from the one in
-`getstream.exceptions`; what the official SDK lacks derives from its `StreamException`. This module
-needs `getstream` 7, which rxstream does not install.
+The official SDK's `except StreamTaskException` catches nothing of rxstream, since the two classes
+only share a name. Here you get exceptions that are both. This module needs `getstream` 7, which
+rxstream does not install.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from getstream import exceptions as official
+from getstream import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+    exceptions as _official,
+)
 
-from .. import errors
+from ..errors import StreamException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
-__all__ = [
-    "InvalidResponseException",
-    "StreamApiException",
-    "StreamException",
-    "StreamRateLimitException",
-    "StreamTaskException",
-    "StreamTransportException",
-    "TaskCancelledException",
-    "TaskTimeoutException",
-    "as_official",
-    "official_errors",
-]
+__all__ = ["as_official", "official_errors"]
 
-E = TypeVar("E", bound=BaseException)
+E = TypeVar("E", bound=Exception)
 
 
-class StreamException(errors.StreamException, official.StreamException):
-    """`StreamException` of both."""
+@contextmanager
+def official_errors() -> Generator[None]:
+    """Raise what the block raises as an exception of both libraries.
+
+    ::
+
+        with official_errors():
+            wait_for_task(client, "id")
+
+    Raises:
+        StreamException: What the block raised, as `as_official` gives it. Other exceptions pass as
+            they are.
+    """
+    try:
+        yield
+    except StreamException as error:
+        raise as_official(error) from error.__cause__
+
+
+def as_official(error: E) -> E:
+    """Give an exception that is of its own class and of the official SDK's class of that name.
+
+    What the official SDK lacks is of the nearest class that it has: `TaskTimeoutException` is its
+    `StreamTransportException`, the others are its `StreamException`.
+
+    Args:
+        error: Any exception, such as the `error` of a `TaskOutcome`.
+
+    Returns:
+        A copy with the same text, fields, notes, cause and traceback. An exception that is not of
+        `rxstream.errors` is returned as it is.
+    """
+    if not isinstance(error, StreamException) or isinstance(error, _Both):
+        return error
+    kind = cast("type[StreamException]", type(error))
+    return cast("E", _copied(error, _class_of(kind)))
+
+
+class _Both:
+    """What an exception of both libraries does its own way."""
+
+    _plain: type[StreamException]
 
     # The official SDK's texts are neither bounded nor on one line.
     __str__ = Exception.__str__
 
-
-class StreamApiException(errors.StreamApiException, StreamException, official.StreamApiException):
-    """`StreamApiException` of both."""
-
-
-class StreamRateLimitException(
-    errors.StreamRateLimitException, StreamApiException, official.StreamRateLimitException
-):
-    """`StreamRateLimitException` of both."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the exception of rxstream."""
+        return as_official, (_copied(cast("StreamException", self), self._plain),)
 
 
-class StreamTransportException(
-    errors.StreamTransportException, StreamException, official.StreamTransportException
-):
-    """`StreamTransportException` of both."""
+@cache
+def _class_of(kind: type[StreamException]) -> type[StreamException]:
+    """The class that derives from one of ours and from the official one that is nearest to it."""
+    names = [base.__name__ for base in kind.__mro__ if issubclass(base, StreamException)]
+    nearest = next(getattr(_official, name) for name in names if hasattr(_official, name))
+    body = {"__module__": kind.__module__, "__doc__": kind.__doc__, "_plain": kind}
+    return type(kind.__name__, (_Both, kind, nearest), body)
 
 
-class TaskTimeoutException(errors.TaskTimeoutException, StreamTransportException):
-    """`TaskTimeoutException`, and the `StreamTransportException` of both."""
-
-
-class StreamTaskException(
-    errors.StreamTaskException, StreamException, official.StreamTaskException
-):
-    """`StreamTaskException` of both."""
-
-
-class TaskCancelledException(errors.TaskCancelledException, StreamException):
-    """`TaskCancelledException`, and the `StreamException` of both."""
-
-
-class InvalidResponseException(errors.InvalidResponseException, StreamException):
-    """`InvalidResponseException`, and the `StreamException` of both."""
-
-
-_BOTH: Final[dict[type, type[StreamException]]] = {
-    errors.StreamException: StreamException,
-    errors.StreamApiException: StreamApiException,
-    errors.StreamRateLimitException: StreamRateLimitException,
-    errors.StreamTransportException: StreamTransportException,
-    errors.TaskTimeoutException: TaskTimeoutException,
-    errors.StreamTaskException: StreamTaskException,
-    errors.TaskCancelledException: TaskCancelledException,
-    errors.InvalidResponseException: InvalidResponseException,
-}
+def _copied(error: StreamException, kind: type[StreamException]) -> StreamException:
+    copy = kind.__new__(kind, *error.args)
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    copy.__cause__, copy.__context__ = error.__cause__, error.__context__
+    copy.__suppress_context__ = error.__suppress_context__
+    return copy.with_traceback(error.__traceback__)
