@@ -18,7 +18,7 @@ from getstream import (  # type: ignore[import-untyped]  # pyright: ignore[repor
 from ..errors import StreamException
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Hashable
 
 __all__ = ["as_official", "official_errors"]
 
@@ -59,8 +59,8 @@ def as_official(error: E) -> E:
     """
     if not isinstance(error, StreamException) or isinstance(error, _Both):
         return error
-    kind = cast("type[StreamException]", type(error))
-    return cast("E", _copied(error, _class_of(kind)))
+    kind = _class_of(cast("Hashable", type(error)))  # mypy takes no type for hashable
+    return cast("E", _copied(error, kind))
 
 
 class _Both:
