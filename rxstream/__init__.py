@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from .errors import TaskCancelledException as TaskCancelledException
     from .errors import TaskTimeoutException as TaskTimeoutException
     from .errors import TransportErrorType as TransportErrorType
-    from .operators import RetryOn as RetryOn
-    from .operators import Signal as Signal
+    from .operators._retry_with import RetryOn as RetryOn
+    from .operators._signals import Signal as Signal
 else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
@@ -73,9 +73,9 @@ else:
             # types of arguments and fields
             "Delays": "backoff",
             "Duration": "backoff",
-            "RetryOn": "operators",
+            "RetryOn": "operators._retry_with",
             "Schedule": "backoff",
-            "Signal": "operators",
+            "Signal": "operators._signals",
             "TaskIds": "_wait.many",
             "TransportErrorType": "errors",
             # modules

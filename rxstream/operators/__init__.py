@@ -13,13 +13,10 @@ from ._fan_in import fan_in
 from ._log_to import log_to
 from ._progress import progress
 from ._result import result
-from ._retry_with import RetryOn, retry_with
+from ._retry_with import retry_with
 from ._settle import settle
-from ._signals import Signal
 
 __all__ = [
-    "RetryOn",
-    "Signal",
     "cancel_on",
     "deadline",
     "distinct_status",
