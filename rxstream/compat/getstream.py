@@ -31,8 +31,10 @@ def official_errors() -> Generator[None]:
 
     ::
 
+        from rxstream.compat.getstream import official_errors
+
         with official_errors():
-            wait_for_task(client, "id")
+            last = await observable
 
     Raises:
         StreamException: What the block raised, as `as_official` gives it. Other exceptions pass as

@@ -8,8 +8,10 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import getstream
 import pytest
 import reactivex as rx
+import stream_chat
 from getstream import exceptions as official
 from reactivex import operators as ops
 
@@ -129,3 +131,16 @@ def test_nobody_imports_the_official_sdk_for_it() -> None:
         "assert 'getstream' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_official_client_reads_the_address_only_where_it_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page "Coming from getstream" and "Testing your code" say so."""
+    monkeypatch.setenv("STREAM_API_KEY", "key")
+    monkeypatch.setenv("STREAM_API_SECRET", "s" * 32)
+    monkeypatch.setenv("STREAM_BASE_URL", "http://127.0.0.1:9")
+    for make in (getstream.Stream, getstream.AsyncStream):
+        assert make().base_url == "https://chat.stream-io-api.com"
+        assert make(base_url=None).base_url == "http://127.0.0.1:9"
+    assert stream_chat.StreamChat("key", "s" * 32).base_url == "https://chat.stream-io-api.com"
