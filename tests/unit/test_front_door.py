@@ -101,9 +101,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error(door: Any) -> None:
 def test_a_name_that_is_nearly_right_is_suggested() -> None:
     code = "import rxstream\nrxstream.task_observabel"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if sys.version_info >= (3, 12):
-        assert "Did you mean: 'task_observable'?" in done.stderr
-    assert "AttributeError: module 'rxstream' has no attribute" in done.stderr
+    assert "Did you mean: 'task_observable'?" in done.stderr
 
 
 @each_door
