@@ -97,11 +97,6 @@ class Wait(abc.DisposableBase):
             self.dispose()
             raise
 
-    @property
-    def _deadline(self) -> float:
-        timeout = self._context.timeout
-        return math.inf if timeout is None else self._began + timeout
-
     def poll_now(self) -> None:
         """Poll now, or a second after the last poll; a back-off is waited out."""
         context = self._context
@@ -113,7 +108,8 @@ class Wait(abc.DisposableBase):
             # The answer to a poll that is under way may be older than what this is about.
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
-            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            latest = context.deadline(self._began) - LAST_POLL
+            at = max(min(self._sent_at + WAKE_EVERY, latest), now)
             pause = self._pause
             if pause is None or self._trouble is not None or at >= pause.ends_at:
                 return
@@ -175,7 +171,7 @@ class Wait(abc.DisposableBase):
                 return None, None
             return None, task_exception(self.task_id, snapshot, self._context.cut)
         now = self._context.clock.now()
-        left = self._deadline - now
+        left = self._context.deadline(self._began) - now
         delay = self._pauses.after(error, left, round_trip)
         if delay is not None and error is not None and delay < left:
             log_retry(self, now - self._began, delay, error)
