@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,3 +37,7 @@ class WaitContext:
     """Whether this thread holds the lock already."""
     is_closed: bool = False
     """Whether all of them are being disposed: one that leaves the gate must not admit another."""
+
+    def deadline(self, began: float) -> float:
+        """When a wait that began at this moment has to end."""
+        return math.inf if self.timeout is None else began + self.timeout

@@ -17,7 +17,7 @@ from .._values import TaskOutcome
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
-from .log import log_wake_failed
+from .log import log_wake_of_all_failed
 from .outcome import OutcomeObserver
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def tasks_observable(
             return batch
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(None, error)
+            log_wake_of_all_failed(error)
 
         batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         return start_or_dispose(batch.start, batch)

@@ -16,6 +16,7 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
 from .log import log_wake_failed
+from .told import tell_of_wait
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
@@ -91,19 +92,25 @@ def task_observable(
             arguments.clock(scheduler if scheduler is not None else subscribed_on)
         )
         if wake is None:
-            return waits.start(task_id, observer)
+            wait = waits.prepare(task_id, observer)
+            tell_of_wait(wait)
+            wait.start()
+            return wait
         downstream = Downstream(observer)
         wait = waits.prepare(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
 
+        tell_of_wait(wait)
+        began = waits.clock.now()
+
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(task_id, error)
+            log_wake_failed(wait, waits.clock.now() - began, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         # A consumer that raises ends the wait, and nothing else disposes of it.

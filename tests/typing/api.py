@@ -15,14 +15,22 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.scheduler import TimeoutScheduler
 
+import rxstream
 from rxstream import (
     AsyncStreamClient,
+    Delays,
+    Duration,
     Gate,
     GateStatistics,
     Progress,
+    RetryOn,
+    Signal,
     StreamClient,
+    StreamException,
+    TaskIds,
     TaskOutcome,
     TaskSnapshot,
+    TransportErrorType,
     backoff,
     errors,
     task_observable,
@@ -32,6 +40,7 @@ from rxstream import (
     wait_for_task_async,
 )
 from rxstream import operators as rxs
+from rxstream.compat.getstream import as_official, official_errors
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
@@ -159,6 +168,8 @@ def the_gate(client: StreamClient) -> None:
     assert_type(Gate.of(client).statistics().limit, int | None)
     assert_type(gate.statistics().closed_for, float)
     Gate("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(Gate(per_minute=1_000).statistics().per_minute, int | None)
+    Gate(per_minute=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> None:
@@ -171,6 +182,23 @@ def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> Non
     rxs.progress(5, Gate(3))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     progress_bar(5, console="stderr")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     task_observable(client, "id").pipe(rxs.progress())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_front_door(client: StreamClient, ids: TaskIds, on: RetryOn, signal: Signal) -> None:
+    pauses: Delays = backoff.constant(1)
+    pause: Duration = timedelta(seconds=1)
+    tasks_observable(client, ids, poll_interval=pause, retry=pauses).pipe(
+        rxs.retry_with(pauses, on=on), rxs.cancel_on(signal)
+    )
+    assert_type(rxstream.StreamClient("key", "secret"), StreamClient)
+    assert_type(rxstream.errors.StreamException("x"), StreamException)
+    _ = rxstream.nonsense  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        with official_errors():
+            client.get_task("id")
+    except rxstream.StreamTransportException as error:
+        assert_type(error.error_type, TransportErrorType)
+        assert_type(as_official(error), rxstream.StreamTransportException)
 
 
 def the_kit() -> None:
