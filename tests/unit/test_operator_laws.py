@@ -44,6 +44,7 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "deadline": lambda: rxs.deadline(11.25),
     "distinct_status": rxs.distinct_status,
     "result": rxs.result,
+    "stalled": lambda: rxs.stalled(6.25),
     "settle": lambda: rxs.settle(TASK),
     "progress": lambda: reactivex.compose(rxs.settle(TASK), rxs.progress(1)),
     "fan_in": lambda: rxs.fan_in(reactivex.just, 2),
