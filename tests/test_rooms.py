@@ -35,6 +35,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_wait": ALL_PRIVATE | {"errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
+    "hub": {"_checks", "_shared", "_wait", "backoff"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
     | {"backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
