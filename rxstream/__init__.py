@@ -10,6 +10,7 @@ from ._wait.many import tasks_observable
 from ._wait.one import task_observable, wait_for_task, wait_for_task_async
 from ._wait.tally import Progress
 from .client import AsyncStreamClient, StreamClient
+from .hub import TaskHub
 
 __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "task_observable",
@@ -20,6 +21,7 @@ __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
     "AsyncStreamClient",
     "Gate",
     "StreamClient",
+    "TaskHub",
     "GateStatistics",
     "Progress",
     "RateLimitInfo",
