@@ -8,6 +8,7 @@ from reactivex import Observable
 from reactivex.disposable import Disposable
 
 from .._merge.downstream import Downstream
+from .._text import hidden
 from ._event import WebhookEvent
 from ._verifier import MAX_AGE, MAX_BYTES, Verifier
 
@@ -52,8 +53,8 @@ class WebhookEvents(Observable[WebhookEvent]):
             TypeError: As for `parse`.
             ValueError: As for `parse`.
         """
+        api_secret = hidden(api_secret)
         self._verifier = Verifier(api_secret, max_bytes, max_age)
-        del api_secret  # tracebacks with locals would show it
         # No lock: each step on it is one of Python's own, which nothing interrupts.
         self._receivers: dict[Downstream[WebhookEvent], None] = {}
         super().__init__(self._add)

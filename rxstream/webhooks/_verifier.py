@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._checks import seconds, text, whole
+from .._text import hidden
 from .._time.clock import utc_now
 from ._event import event_of
 from ._fault import InvalidWebhookException
@@ -66,9 +67,8 @@ def parse(
         ValueError: `api_secret` is empty, `max_bytes` is less than 1, or `max_age` is NaN, infinite
             or negative.
     """
-    verifier = Verifier(api_secret, max_bytes, max_age)
-    del api_secret  # tracebacks with locals would show it
-    return verifier.read(body, headers)
+    api_secret = hidden(api_secret)
+    return Verifier(api_secret, max_bytes, max_age).read(body, headers)
 
 
 class Verifier:
@@ -77,8 +77,8 @@ class Verifier:
     __slots__ = ("_max_age", "_signer", "max_bytes")
 
     def __init__(self, api_secret: str, max_bytes: int, max_age: float | timedelta | None) -> None:
-        key = text(api_secret, "api_secret").encode()
-        self._signer = hmac.new(key, digestmod=hashlib.sha256)
+        key = text(api_secret, "api_secret")
+        self._signer = hmac.new(key.encode(), digestmod=hashlib.sha256)
         self.max_bytes = whole(max_bytes, "max_bytes")
         self._max_age = None if max_age is None else seconds(max_age, "max_age")
 

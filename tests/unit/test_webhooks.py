@@ -256,10 +256,12 @@ def test_no_error_shows_the_secret_or_the_right_signature() -> None:
         lambda: parse(BODY, {"X-Signature": "x"}, SECRET),
         lambda: WebhookEvents(SECRET).receive(BODY, {"X-Signature": "x"}),
         lambda: parse(b"{", signed(b"{"), SECRET),
+        lambda: parse(BODY, {}, SECRET, max_bytes=0),
+        lambda: WebhookEvents(SECRET, max_age="1"),  # type: ignore[arg-type]
     ):
         try:
             call()
-        except InvalidWebhookException as error:
+        except (InvalidWebhookException, TypeError, ValueError) as error:
             lines = traceback.TracebackException.from_exception(error, capture_locals=True)
             ours = [frame for frame in lines.stack if "/rxstream/" in frame.filename]
             shown = repr([frame.locals for frame in ours]) + repr(error) + repr(vars(error))
