@@ -79,13 +79,14 @@ class Pauses:
         self._retries = None
         self._tries = 0
         cadence = self._cadence
-        delay = cadence if isinstance(cadence, float) else self._next(cadence, snapshot)
-        return self._cut_short(delay, left, round_trip)
-
-    def _next(self, cadence: Delays | ByAnswer, snapshot: TaskSnapshot | None) -> float:
-        if isinstance(cadence, ByAnswer):
+        if callable(cadence):
+            cadence = self._next(cadence)
+        elif isinstance(cadence, ByAnswer):
             chosen = cadence.choose(cast("TaskSnapshot", snapshot))
-            return seconds(chosen, "the pause that choose of by_answer returns")
+            cadence = seconds(chosen, "the pause that choose of by_answer returns")
+        return self._cut_short(cadence, left, round_trip)
+
+    def _next(self, cadence: Delays) -> float:
         if self._delays is None:
             self._delays = cadence()
         # A schedule that has run out keeps its last delay.

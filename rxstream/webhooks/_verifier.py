@@ -113,8 +113,10 @@ class Verifier:
 
 
 def _checked(body: object) -> bytes:
-    if isinstance(body, bytes | bytearray | memoryview):
+    if isinstance(body, bytes | bytearray):
         return bytes(body)
+    if isinstance(body, memoryview):
+        return body.tobytes()
     msg = f"body must be the bytes of the request as they came, not {type(body).__name__}"
     raise TypeError(msg)
 
