@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import backoff as backoff
     from . import errors as errors
     from . import operators as operators
+    from . import webhooks as webhooks
     from ._async_iterable import to_async_iterable as to_async_iterable
     from ._gate.gate import Gate as Gate
     from ._gate.statistics import GateStatistics as GateStatistics
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from .errors import StreamTaskException as StreamTaskException
     from .errors import StreamTransportException as StreamTransportException
     from .errors import TaskCancelledException as TaskCancelledException
+    from .errors import TaskStalledException as TaskStalledException
     from .errors import TaskTimeoutException as TaskTimeoutException
     from .errors import TransportErrorType as TransportErrorType
+    from .hub import TaskHub as TaskHub
     from .operators._retry_with import RetryOn as RetryOn
     from .operators._signals import Signal as Signal
 else:
@@ -46,6 +49,7 @@ else:
         __name__,
         {
             # waiting
+            "TaskHub": "hub",
             "task_observable": "_wait.one",
             "tasks_observable": "_wait.many",
             "to_async_iterable": "_async_iterable",
@@ -69,6 +73,7 @@ else:
             "StreamTaskException": "errors",
             "StreamTransportException": "errors",
             "TaskCancelledException": "errors",
+            "TaskStalledException": "errors",
             "TaskTimeoutException": "errors",
             # types of arguments and fields
             "Delays": "backoff",
@@ -82,6 +87,7 @@ else:
             "backoff": "backoff",
             "errors": "errors",
             "operators": "operators",
+            "webhooks": "webhooks",
             "__version__": "_version",
         },
     )

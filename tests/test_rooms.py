@@ -36,12 +36,14 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_wait": ALL_PRIVATE | {"errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
+    "webhooks": {"_checks", "_merge", "_text", "_time", "_wire", "errors"},
+    "hub": {"_checks", "_shared", "_wait", "backoff"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
     | {"backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "compat": {"errors"},
     "__init__": {"_async_iterable", "_gate", "_lazy", "_values", "_version", "_wait"}
-    | {"backoff", "client", "errors", "operators"},
+    | {"backoff", "client", "errors", "hub", "operators", "webhooks"},
     "testing": {"_checks", "_lazy", "_time", "_values", "_wire", "errors"},
 }
 NOBODY_IMPORTS: Final = {"compat", "progress_bar", "testing", "__init__"}
@@ -53,7 +55,7 @@ ONLY_IN: Final = {
     "random": {"backoff"},
     "time": {"_time"},
     "logging": {"_wait", "operators", "testing"},
-    "starlette": {"testing"},
+    "starlette": {"testing", "webhooks"},
     "uvicorn": {"testing"},
     "pytest": {"testing"},
     "rich": {"progress_bar"},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._gate.admission import Admission
     from .._text import Cut
     from .._time.clock import Clock
-    from ..backoff import Delays
+    from ..backoff import ByAnswer, Delays
 
 __all__ = ["WaitContext"]
 
@@ -23,7 +23,7 @@ __all__ = ["WaitContext"]
 class WaitContext:
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
-    cadence: Delays | float
+    cadence: Delays | ByAnswer | float
     timeout: float | None
     retry: Delays | None
     clock: Clock

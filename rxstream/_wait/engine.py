@@ -157,6 +157,9 @@ class Wait(abc.DisposableBase):
             delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             delay, end = None, fault
+        except BaseException:  # an interrupt in code of a user
+            self.dispose()
+            raise
         if delay is None:
             self._end(end)
         else:
@@ -172,7 +175,7 @@ class Wait(abc.DisposableBase):
             return None, task_exception(self.task_id, snapshot, self._context.cut)
         now = self._context.clock.now()
         left = self._context.deadline(self._began) - now
-        delay = self._pauses.after(error, left, round_trip)
+        delay = self._pauses.after(snapshot, error, left, round_trip)
         if delay is not None and error is not None and delay < left:
             log_retry(self, now - self._began, delay, error)
         return delay, error

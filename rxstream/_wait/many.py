@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .._gate.gate import Gate
     from .._merge.sources import Items
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from .arguments import Waits
     from .engine import Wait
 
@@ -42,7 +42,7 @@ def tasks_observable(
     task_ids: TaskIds,
     *,
     max_concurrent: int | None = None,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,

@@ -21,7 +21,7 @@ from .told import tell_of_wait
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
@@ -30,7 +30,7 @@ def task_observable(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -55,8 +55,8 @@ def task_observable(
             mapping, or an object with `.data`: the clients of this package, and those of Stream's
             official SDKs.
         task_id: The id that the operation returned.
-        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
-            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        poll_interval: The pause after each answer: seconds, a timedelta, a schedule of
+            `rxstream.backoff`, or its `by_answer`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
@@ -124,7 +124,7 @@ def wait_for_task(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
 ) -> Any:
@@ -171,7 +171,7 @@ async def wait_for_task_async(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
 ) -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .._values import TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from ._async_connections import AsyncConnections
 
 __all__ = ["AsyncStreamClient"]
@@ -131,7 +131,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         self,
         task_id: str,
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
         retry: Delays | None = DEFAULT_RETRY,
     ) -> Any:

@@ -27,6 +27,7 @@ from rxstream import (
     Signal,
     StreamClient,
     StreamException,
+    TaskHub,
     TaskIds,
     TaskOutcome,
     TaskSnapshot,
@@ -43,6 +44,14 @@ from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream.webhooks import (
+    InvalidWebhookException,
+    WebhookEvent,
+    WebhookEvents,
+    WebhookFault,
+    parse,
+)
+from rxstream.webhooks.starlette import webhook_route
 
 
 def own_schedule() -> Iterator[float]:
@@ -132,6 +141,11 @@ def the_schedules() -> None:
     schedule = backoff.fibonacci(1, maximum=30).jittered("equal", seed=1).limited(5)
     assert_type(schedule, backoff.Schedule)
     assert_type(schedule(), Iterator[float])
+    cadence = backoff.by_answer(lambda snapshot: 1 if snapshot.is_done else timedelta(seconds=2))
+    assert_type(cadence, backoff.ByAnswer)
+    task_observable(FakeClient("running"), "id", poll_interval=cadence)
+    backoff.by_answer(own_schedule)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(FakeClient("running"), "id", retry=cadence)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     schedule.jittered("some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -140,6 +154,7 @@ def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) ->
     assert_type(source.pipe(rxs.result(dict)), Observable[dict[Any, Any]])
     assert_type(source.pipe(rxs.distinct_status()), Observable[TaskSnapshot])
     assert_type(source.pipe(rxs.settle("id")), Observable[TaskOutcome])
+    assert_type(source.pipe(rxs.stalled(timedelta(minutes=1))), Observable[TaskSnapshot])
     schedule = backoff.constant(1)
     assert_type(numbers.pipe(rxs.retry_with(schedule, on=ValueError)), Observable[int])
     assert_type(numbers.pipe(rxs.retry_with(schedule, on=lambda e: True)), Observable[int])
@@ -149,6 +164,7 @@ def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) ->
     rxs.retry_with(schedule)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     rxs.retry_with(schedule, on=int)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     rxs.cancel_on(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rxs.stalled("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     rxs.settle(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     numbers.pipe(rxs.settle("id"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -159,6 +175,29 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     assert_type(tasks_observable(client, pushed), Observable[TaskOutcome])
     assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def the_hub(client: AsyncStreamClient) -> None:
+    events = WebhookEvents("secret", max_age=None)
+    hub = TaskHub(client, poll_interval=timedelta(seconds=5), wake=events, keep=60)
+    assert_type(hub.observe("id"), Observable[TaskSnapshot])
+    assert_type(await hub.wait("id"), Any)
+    assert_type(hub.wait_blocking("id"), Any)
+    hub.observe(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TaskHub(client, keep="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_webhooks(body: bytes, headers: dict[str, str]) -> None:
+    events = WebhookEvents("secret")
+    try:
+        assert_type(events.receive(body, headers), WebhookEvent)
+    except InvalidWebhookException as error:
+        assert_type(error.fault, WebhookFault)
+        assert_type(error.status_code, int)
+    assert_type(parse(body, headers, "secret").task_id, str | None)
+    webhook_route("/webhook", events)
+    parse("{}", headers, "secret")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    parse(body, [], "secret")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_gate(client: StreamClient) -> None:
