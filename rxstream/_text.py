@@ -21,6 +21,7 @@ __all__ = [
     "one_line",
     "picklable",
     "printable",
+    "rebuilt",
     "shown",
 ]
 
@@ -109,6 +110,16 @@ def picklable(value: Any) -> Any:
         fields = cast("dict[str, object]", value)
         return {name: item if _pickles(item) else None for name, item in fields.items()}
     return tuple(item if _pickles(item) else None for item in value)
+
+
+def rebuilt(
+    cls: type[BaseException], args: tuple[object, ...], state: dict[str, Any]
+) -> BaseException:
+    """Make an exception of what was pickled of it, without calling its constructor."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def is_nested_deeply(value: object) -> bool:
