@@ -36,10 +36,7 @@ async def main() -> int:
     ):
         events = WebhookEvents(server.api_secret)
         app = Starlette(routes=[webhook_route("/webhook", events)])
-        task_id = await client.export_users(["rxstream-webhook"])
-        if task_id is None:
-            print("Stream started no task: there is nothing to wait for")
-            return 1
+        task_id = str(await client.export_users(["rxstream-webhook"]))
         began = asyncio.get_running_loop().time()
         wait = asyncio.create_task(watch(client, task_id, events))
 

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from . import backoff as backoff
     from . import errors as errors
     from . import operators as operators
+    from . import results as results
     from . import webhooks as webhooks
     from ._async_iterable import to_async_iterable as to_async_iterable
     from ._gate.gate import Gate as Gate
     from ._gate.statistics import GateStatistics as GateStatistics
+    from ._values import BaseTaskHandle as BaseTaskHandle
     from ._values import RateLimitInfo as RateLimitInfo
     from ._values import TaskOutcome as TaskOutcome
     from ._values import TaskSnapshot as TaskSnapshot
-    from ._wait.many import TaskIds as TaskIds
+    from ._wait.handles import AsyncTaskHandle as AsyncTaskHandle
+    from ._wait.handles import TaskHandle as TaskHandle
+    from ._wait.many import Tasks as Tasks
     from ._wait.many import tasks_observable as tasks_observable
     from ._wait.one import task_observable as task_observable
     from ._wait.one import wait_for_task as wait_for_task
@@ -60,9 +64,12 @@ else:
             "Gate": "_gate.gate",
             "StreamClient": "client",
             # values
+            "AsyncTaskHandle": "_wait.handles",
+            "BaseTaskHandle": "_values",
             "GateStatistics": "_gate.statistics",
             "Progress": "_wait.tally",
             "RateLimitInfo": "_values",
+            "TaskHandle": "_wait.handles",
             "TaskOutcome": "_values",
             "TaskSnapshot": "_values",
             # exceptions
@@ -81,12 +88,13 @@ else:
             "RetryOn": "operators._retry_with",
             "Schedule": "backoff",
             "Signal": "operators._signals",
-            "TaskIds": "_wait.many",
+            "Tasks": "_wait.many",
             "TransportErrorType": "errors",
             # modules
             "backoff": "backoff",
             "errors": "errors",
             "operators": "operators",
+            "results": "results",
             "webhooks": "webhooks",
             "__version__": "_version",
         },

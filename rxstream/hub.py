@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, abc
 
-from ._checks import is_async, optional, seconds, text, whole
+from ._checks import is_async, optional, seconds, whole
 from ._shared.fork import on_fork
 from ._shared.guard import interruption_of
-from ._wait.arguments import NOTHING_TO_WAIT_FOR, WaitArguments
+from ._wait.arguments import WaitArguments
 from ._wait.ended import EndedTasks
 from ._wait.one import task_observable
 from ._wait.payload import payload_of, payload_of_async
 from ._wait.shared import SharedWait
+from ._wait.tasks import id_to_poll
 from ._wait.watcher import Watcher, tell_completed, tell_next
 from .backoff import DEFAULT_RETRY
 
 if TYPE_CHECKING:
     from ._gate.gate import Gate
     from ._time.clock import Clock
-    from ._values import TaskSnapshot
+    from ._values import BaseTaskHandle, T, TaskSnapshot
     from .backoff import Delays, Duration, PollInterval
 
 __all__ = ["TaskHub"]
@@ -98,24 +99,27 @@ class TaskHub:
         )
         self._state = _State(EndedTasks(seconds(keep, "keep"), whole(max_kept, "max_kept")))
 
-    def observe(self, task: str) -> Observable[TaskSnapshot]:
+    def observe(self, task: str | BaseTaskHandle[T]) -> Observable[TaskSnapshot[T]]:
         """Emit each status of a task, and end as the task does.
 
         Args:
-            task: The id that the operation returned.
+            task: The handle that an operation returned, or the id of a task.
 
         Returns:
             An observable that ends as `task_observable` does. Whoever subscribes late gets the last
             answer at once.
 
         Raises:
-            TypeError: `task` is not a string.
-            ValueError: `task` is empty.
+            TypeError: `task` is neither.
+            ValueError: The id is empty.
         """
-        task_id = _id_of(task)
+        task_id = id_to_poll(task)
+        if task_id is None:
+            return self._wait_for(task)
 
         def subscribe(
-            observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[TaskSnapshot[T]],
+            subscribed_on: abc.SchedulerBase | None = None,
         ) -> abc.DisposableBase:
             scheduler = self._scheduler if self._scheduler is not None else subscribed_on
             watcher, new = self._state.watch(task_id, self._arguments.clock(scheduler), observer)
@@ -127,7 +131,7 @@ class TaskHub:
 
         return Observable(subscribe)
 
-    async def wait(self, task: str) -> Any:
+    async def wait(self, task: str | BaseTaskHandle[T]) -> T:
         """Wait until a task is done, and return its result payload.
 
         With a sync client it can be awaited too: that is called on worker threads. Cancelling the
@@ -141,7 +145,7 @@ class TaskHub:
         """
         return await payload_of_async(self.observe(task))
 
-    def wait_blocking(self, task: str) -> Any:
+    def wait_blocking(self, task: str | BaseTaskHandle[T]) -> T:
         """Block until a task is done, and return its result payload.
 
         Args:
@@ -156,7 +160,7 @@ class TaskHub:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
         observable = self.observe(task)
-        if self._state.is_being_told_here(_id_of(task)):
+        if self._state.is_being_told_here(id_to_poll(task)):
             msg = (
                 "a callback cannot block for its own task, which goes on when the callback returns"
             )
@@ -191,10 +195,10 @@ class _State:
             wait = waits[task_id] = known or SharedWait(task_id, clock, self)
             return wait.join(observer), None if known else wait
 
-    def is_being_told_here(self, task_id: str) -> bool:
+    def is_being_told_here(self, task_id: str | None) -> bool:
         """Whether this thread is in a callback of a task."""
         with self.lock:
-            waits = [waits.get(task_id) for waits in self._by_home.values()]
+            waits = [waits.get(task_id or "") for waits in self._by_home.values()]
         return any(wait is not None and wait.teller == threading.get_ident() for wait in waits)
 
     def _waits_at(self, clock: Clock) -> dict[str, SharedWait]:
@@ -217,10 +221,6 @@ class _State:
                 del self._by_home[home]
         if completed is not None:
             self._completed.add(wait.task_id, completed, wait.clock)
-
-
-def _id_of(task: object) -> str:
-    return text(task, "task", NOTHING_TO_WAIT_FOR)
 
 
 def _nothing(_: Watcher) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, cast
 
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._time.clock import LoopClock
+from .._values import T
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,36 +22,36 @@ if TYPE_CHECKING:
 __all__ = ["payload_of", "payload_of_async"]
 
 
-def payload_of(observable: Observable[TaskSnapshot]) -> Any:
+def payload_of(observable: Observable[TaskSnapshot[T]]) -> T:
     """Block until it ends, and return the payload of its last snapshot."""
     done = threading.Event()
-    end = _End(done.set)
+    end: _End[T] = _End(done.set)
     with observable.subscribe(end.on_next, end.on_error, end.on_completed):
         done.wait()
     return end.payload()
 
 
-async def payload_of_async(observable: Observable[TaskSnapshot]) -> Any:
+async def payload_of_async(observable: Observable[TaskSnapshot[T]]) -> T:
     """Wait until it ends, and return the payload of its last snapshot."""
     loop = asyncio.get_running_loop()
     # An event and not a future: one that was cancelled in this turn takes no answer any more.
     done = asyncio.Event()
-    end = _End(lambda: LoopClock(loop).run(done.set))
+    end: _End[T] = _End(lambda: LoopClock(loop).run(done.set))
     scheduler = AsyncIOScheduler(loop)
     with observable.subscribe(end.on_next, end.on_error, end.on_completed, scheduler=scheduler):
         await done.wait()
     return end.payload()
 
 
-class _End:
+class _End(Generic[T]):
     """Keeps the last snapshot, and the error."""
 
     def __init__(self, over: Callable[[], object]) -> None:
         self._over = over
-        self._last: TaskSnapshot | None = None
+        self._last: TaskSnapshot[T] | None = None
         self._failures: list[tuple[Exception, TracebackType | None]] = []
 
-    def on_next(self, snapshot: TaskSnapshot) -> None:
+    def on_next(self, snapshot: TaskSnapshot[T]) -> None:
         self._last = snapshot
 
     def on_error(self, error: Exception) -> None:
@@ -60,9 +61,10 @@ class _End:
     def on_completed(self) -> None:
         self._over()
 
-    def payload(self) -> Any:
+    def payload(self) -> T:
         if self._failures:
             # Many may raise the same exception; none of them shows the frames of the others.
             error, traceback = self._failures.pop()
             raise error.with_traceback(traceback)
-        return None if self._last is None else self._last.result
+        # A wait that completes has emitted a snapshot, and one without a payload is of no type.
+        return cast("T", None if self._last is None else self._last.result)

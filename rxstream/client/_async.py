@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import httpx
 from typing_extensions import override
 
-from .._checks import optional, text
+from .._checks import optional
+from .._wait.handles import AsyncTaskHandle
 from .._wait.one import wait_for_task_async
+from .._wait.tasks import id_to_ask
 from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
@@ -18,25 +20,24 @@ from ._brought import send_async
 from ._chat import ChatOperations
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
+from ._requests import AsyncStarter
 from ._secrets import hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
     from ..backoff import Delays, Duration, PollInterval
     from ._async_connections import AsyncConnections
+    from ._requests import Start
 
 __all__ = ["AsyncStreamClient"]
 
 _MAX_CONNECTIONS: Final = 100
 
-_Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
-
-class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
+class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStarter):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -112,35 +113,38 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         """Whether a request in flight can be cancelled without harm to the connections."""
         return self._http_client is None
 
-    async def get_task(self, task_id: str) -> TaskSnapshot:
+    async def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once.
 
         Args:
-            task_id: The id that the operation returned.
+            task_id: The id of the task, or the handle that the operation returned.
 
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
+            ValueError: There is no id, or the handle has nothing to wait for.
+            TypeError: It is neither an id nor a handle.
         """
-        request = task_request(text(task_id, "task_id"))
-        with self._without_secrets():
-            return read_task(*await self._send(request), task_id, self._cut)
+        polled = id_to_ask(task_id)
+        request = task_request(polled)
+        with self._without_secrets(request):
+            return read_task(*await self._send(request), polled, self._cut)
 
     async def wait_for_task(
         self,
-        task_id: str,
+        task: str | BaseTaskHandle[T],
         *,
         poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
         retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
+    ) -> T:
         """Wait until a task is done, and return its result payload.
 
         Arguments and exceptions are those of `rxstream.wait_for_task_async`.
         """
         return await wait_for_task_async(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+            self, task, poll_interval=poll_interval, timeout=timeout, retry=retry
         )
 
     async def aclose(self) -> None:
@@ -162,9 +166,10 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         await self.aclose()
 
     @override
-    async def _start(self, request: Request) -> str | None:
-        with self._without_secrets():
-            return read_started(*await self._send(request), self._cut)
+    async def _start(self, name: str, start: Start[T]) -> AsyncTaskHandle[T]:
+        with self._without_secrets(start.request):
+            task_id, answer = read_started(*await self._send(start.request), self._cut)
+        return AsyncTaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:
