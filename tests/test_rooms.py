@@ -40,7 +40,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "operators"},
-    "testing": {"_checks", "_time", "_values", "_wire", "errors"},
+    "testing": {"_call", "_checks", "_time", "_values", "_wire", "client", "errors"},
 }
 NOBODY_IMPORTS: Final = {"progress_bar", "testing", "__init__"}
 ONLY_IN: Final = {

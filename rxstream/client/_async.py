@@ -9,9 +9,7 @@ import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
-from .._wait.one import wait_for_task_async
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
@@ -19,6 +17,7 @@ from ._chat import ChatOperations
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 from ._secrets import hidden
+from ._waits import AsyncWaits
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from .._values import TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Duration
     from ._async_connections import AsyncConnections
 
 __all__ = ["AsyncStreamClient"]
@@ -36,7 +35,9 @@ _MAX_CONNECTIONS: Final = 100
 _Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
 
-class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
+class AsyncStreamClient(
+    BaseClient, AsyncWaits, ChatOperations[_Started], ProductOperations[_Started]
+):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -126,22 +127,6 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         request = task_request(text(task_id, "task_id"))
         with self._without_secrets():
             return read_task(*await self._send(request), task_id, self._cut)
-
-    async def wait_for_task(
-        self,
-        task_id: str,
-        *,
-        poll_interval: Duration | Delays = 1.0,
-        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
-        """Wait until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
-        """
-        return await wait_for_task_async(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""

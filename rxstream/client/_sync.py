@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
-from .._wait.one import wait_for_task
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
@@ -19,6 +17,7 @@ from ._connections import Connections, Ending
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 from ._secrets import hidden
+from ._waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from .._values import TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Duration
 
 __all__ = ["CancellableCall", "StreamClient"]
 
@@ -35,7 +34,9 @@ _MAX_CONNECTIONS: Final = 32
 _ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
-class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["str | None"]):
+class StreamClient(
+    BaseClient, Waits, ChatOperations["str | None"], ProductOperations["str | None"]
+):
     """A thin sync client of Stream's API: it starts tasks and polls them.
 
     You can share it between threads. Use it as a context manager, or call `close()`.
@@ -113,22 +114,6 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
     def new_call(self) -> CancellableCall:
         """Make a call of `get_task` that another thread can end; waits do so."""
         return CancellableCall(self.get_task)
-
-    def wait_for_task(
-        self,
-        task_id: str,
-        *,
-        poll_interval: Duration | Delays = 1.0,
-        timeout: Duration | None = 60.0,
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
-        """Block until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task`.
-        """
-        return wait_for_task(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
 
     def close(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""

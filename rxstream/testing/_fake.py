@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
+from typing_extensions import override
+
+from ..client._chat import ChatOperations
+from ..client._products import ProductOperations
+from ..client._waits import AsyncWaits, Waits
 from ._fake_base import Fake, connection_reset
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Coroutine, Generator
     from types import TracebackType
 
     from .._values import TaskSnapshot
+    from .._wire.messages import Request
 
 __all__ = ["FakeAsyncClient", "FakeClient"]
 
+_Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
-class FakeClient(Fake):
-    """A sync client that plays a script in memory. Thread-safe."""
+
+class FakeClient(Fake, Waits, ChatOperations["str | None"], ProductOperations["str | None"]):
+    """A sync client that plays a script in memory. Thread-safe.
+
+    It has the operations and the waits of a `StreamClient`.
+    """
 
     def get_task(self, task_id: str) -> TaskSnapshot:
         """Return the next answer, as a real client would.
@@ -33,7 +44,8 @@ class FakeClient(Fake):
             StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
-            RuntimeError: The client is closed.
+            RuntimeError: The client is closed, or it lives in virtual time and is asked by code
+                that blocks, for which that time never passes.
         """
         attempt = self._attempt(task_id)
         try:
@@ -46,6 +58,10 @@ class FakeClient(Fake):
                 pause = next(attempt)
         except StopIteration as end:
             return cast("TaskSnapshot", end.value)
+
+    @override
+    def _start(self, request: Request) -> str | None:
+        return self._begin(request)
 
     def close(self) -> None:
         """Close; calls that are waiting end with a connection reset. You may call it twice."""
@@ -65,8 +81,11 @@ class FakeClient(Fake):
         self.close()
 
 
-class FakeAsyncClient(Fake):
-    """An async client that plays a script in memory, on any loop or under a virtual scheduler."""
+class FakeAsyncClient(Fake, AsyncWaits, ChatOperations[_Started], ProductOperations[_Started]):
+    """An async client that plays a script in memory, on any loop or under a virtual scheduler.
+
+    It has the operations and the waits of an `AsyncStreamClient`.
+    """
 
     cancel_safe: ClassVar[bool] = True
     """Whether a call can be cancelled safely: always."""
@@ -83,7 +102,8 @@ class FakeAsyncClient(Fake):
             StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
-            RuntimeError: The client is closed.
+            RuntimeError: The client is closed, or it lives in virtual time and is asked on a loop,
+                for which that time never passes.
         """
         attempt = self._attempt(task_id)
         try:
@@ -110,6 +130,10 @@ class FakeAsyncClient(Fake):
         finally:
             del self._waiting[closed]
         return True
+
+    @override
+    async def _start(self, request: Request) -> str | None:
+        return self._begin(request)
 
     async def aclose(self) -> None:
         """Close; calls that are waiting end with a connection reset. You may call it twice."""

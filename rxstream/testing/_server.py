@@ -6,9 +6,12 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from typing_extensions import override
+
 from .._checks import seconds
 from ._api import TaskApi, quick_script
 from ._limits import Limiter
+from ._official import OfficialClients
 from ._running import RunningServer, listening_socket
 from ._script import cast_of, script_of
 
@@ -27,7 +30,7 @@ _SHORTEST_SECRET: Final = 32
 _HIGHEST_PORT: Final = 65_535
 
 
-class TaskServer:
+class TaskServer(OfficialClients):
     """A small server of Stream's task API, for tests and experiments.
 
     ::
@@ -85,9 +88,7 @@ class TaskServer:
         self._running_for = seconds(running, "running")
         self._script, planted = cast_of({} if script is None else script)
         self.api_key = api_key
-        """The only key that is accepted."""
         self.api_secret = api_secret
-        """The secret that signs the tokens."""
         self._host = host
         self._port = port
         self._server: RunningServer | None = None
@@ -107,6 +108,7 @@ class TaskServer:
         return self._api
 
     @property
+    @override
     def url(self) -> str:
         """The base URL for a client.
 
