@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from getstream import AsyncStream, Stream
@@ -12,6 +12,9 @@ from stream_chat import StreamChat, StreamChatAsync
 
 from rxstream import wait_for_task, wait_for_task_async
 from rxstream.testing import TaskServer, completed, failed, http_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DELETED = {"messaging:c1": {"status": "ok"}}
 
@@ -69,7 +72,7 @@ def test_stream_chat(server: Any) -> None:
 
 
 def test_clients_of_the_sdks_are_made_for_the_server(server: Any) -> None:
-    planted = server.add_task(completed(3))
+    planted = server.add_task(completed({"n": 3}))
 
     async def main() -> list[Any]:
         async with server.getstream_async() as stream, server.stream_chat_async() as chat:
@@ -77,9 +80,9 @@ def test_clients_of_the_sdks_are_made_for_the_server(server: Any) -> None:
 
     chat = server.stream_chat()
     with server.getstream() as stream, chat.session:
-        assert wait_for_task(stream, planted) == wait_for_task(chat, planted) == 3
+        assert wait_for_task(stream, planted) == wait_for_task(chat, planted) == {"n": 3}
     result, told = asyncio.run(main())
-    assert result == told["result"] == 3
+    assert result == told["result"] == {"n": 3}
     with Stream(**server.getstream_arguments) as stream:
         assert stream.base_url == server.url
 
@@ -98,12 +101,12 @@ def test_clients_of_the_sdks_want_their_packages_and_a_server(
 
 
 def test_an_sdk_that_cannot_be_imported_says_itself_why(
-    server: Any, monkeypatch: pytest.MonkeyPatch
+    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "getstream"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "dataclasses_json", None)
-    with pytest.raises(ModuleNotFoundError, match="dataclasses_json"):
+    (tmp_path / "getstream.py").write_text("import what_it_stands_upon")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "getstream")
+    with pytest.raises(ModuleNotFoundError, match="what_it_stands_upon"):
         server.getstream()
 
 
