@@ -13,7 +13,7 @@ from . import TaskServer
 from ._planted import Planted, planted, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[Event]:
+def _told_to_end() -> Generator[Event]:
     """Set an event at Ctrl-C and at SIGTERM; give the handlers of before back at the end."""
     end = Event()
 

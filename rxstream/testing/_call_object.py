@@ -60,7 +60,12 @@ def call_object(type_: str, id_: str, at: datetime) -> dict[str, Any]:
         at: When it was created and last changed.
     """
     stamp = (at - _EPOCH) // timedelta(microseconds=1) * 1000
-    created = {"created_at": stamp, "updated_at": stamp, "custom": {}, "blocked_user_ids": []}
+    created: dict[str, Any] = {
+        "created_at": stamp,
+        "updated_at": stamp,
+        "custom": {},
+        "blocked_user_ids": [],
+    }
     return {
         **created,
         "type": type_,

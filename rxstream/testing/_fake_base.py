@@ -25,11 +25,12 @@ from ._stage import Moment, Stage
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from .._values import TaskSnapshot
     from .._wire.messages import Request
     from ._answers import Answer, Quota
+    from ._operations import Operation
     from ._render import Rendered
     from ._script import ScriptLike
 
@@ -59,12 +60,12 @@ class Fake:
         Args:
             script: One script for every id, or a mapping of scripts by id; any other id is a 404. A
                 task begins with its first poll. Instead of a script you can pass an answer, a
-                status, or an iterable of them. A task that an operation starts plays the one
-                script; with a mapping or None it is pending, running, then completed with the
-                payload of the operation.
+                status, or an iterable of them. Tasks that operations start are called `task-1`,
+                `task-2`, and so on, and play the script that is there for their id. Without one
+                they are pending, running, then completed with the payload of the operation.
             scheduler: Where time comes from; None: real time, or the running loop's.
-            rate_limit: Polls per window, after which there are 429s; None: no limit, and no
-                rate-limit headers either.
+            rate_limit: Polls per window, after which there are 429s, and as many calls of each
+                operation; None: no limit, and no rate-limit headers either.
             window: The window of the rate limit in seconds.
 
         Raises:
@@ -73,9 +74,9 @@ class Fake:
         """
         optional(scheduler, VirtualTimeScheduler, "scheduler")
         every, by_id = cast_of({} if script is None else script)
-        self._every = every
+        self._script_for: Callable[[str], Script | None] = lambda task_id: by_id.get(task_id, every)
+        self._stage = Stage(self._script_for)
         self._numbers = count(1)
-        self._stage = Stage(lambda task_id: by_id.get(task_id, every))
         self._scheduler = scheduler
         self._limiter = None if rate_limit is None else Limiter(rate_limit, window)
         self._limiter_lock = threading.Lock()
@@ -139,14 +140,21 @@ class Fake:
         try:
             operation.check(asked)
         except Refused as refused:
-            answer = _rendered(refused.answer, now, quota)
-            raise api_exception(answer.status_code, answer.headers, answer.body) from None
-        task_id = f"task-{next(self._numbers)}" if operation.starts(asked) else None
-        if task_id is not None:
-            own = Script.turns("pending", "running", completed(operation.result(asked)))
-            self._stage.begin(task_id, self._every or own, now)
-        answer = _rendered(operation.answer(asked, task_id), now, quota)
-        return read_started(answer.status_code, answer.headers, answer.body)
+            answer = refused.answer
+        else:
+            answer = operation.answer(asked, self._new_task(operation, asked, now))
+        rendered = _rendered(answer, now, quota)
+        return read_started(rendered.status_code, rendered.headers, rendered.body)
+
+    def _new_task(self, operation: Operation, asked: Asked, now: Moment) -> str | None:
+        if not operation.starts(asked):
+            return None
+        task_id = f"task-{next(self._numbers)}"
+        script = self._script_for(task_id)
+        if script is None:
+            script = Script.turns("pending", "running", completed(operation.result(asked)))
+        self._stage.begin(task_id, script, now)
+        return task_id
 
     def _admit(self, endpoint: str, now: Moment, task_id: str = "") -> Quota | None:
         """Count a request.

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import Any
+from typing import Any, TypedDict
 
-__all__ = ["OfficialClients"]
+__all__ = ["OfficialClients", "ServerArguments"]
+
+
+class ServerArguments(TypedDict):
+    """What binds a client to a server; ours takes the same."""
+
+    api_key: str
+    api_secret: str
+    base_url: str
 
 
 class OfficialClients(ABC):
@@ -23,7 +31,7 @@ class OfficialClients(ABC):
         """The base URL for a client."""
 
     @property
-    def getstream_arguments(self) -> dict[str, str]:
+    def getstream_arguments(self) -> ServerArguments:
         """The arguments that bind a client of Stream's SDKs to this server.
 
         `Stream(**server.getstream_arguments)`. Pass all of them: `getstream` does not read

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from .._checks import to_mapping
 from ._bodies import Body, Check, flag, listed, needed, one_of, refuse, whole
 from ._call_object import call_object
 from ._faults import raw
@@ -150,8 +151,8 @@ def _is_hard(asked: Asked) -> bool:
 
 def _has_media(asked: Asked) -> bool:
     # Inferred: the description says only that there may be a task, and media take longer than text.
-    payload = asked.body.get("moderation_payload")
-    return isinstance(payload, dict) and any(payload.get(kind) for kind in ("images", "videos"))
+    payload = to_mapping(asked.body.get("moderation_payload")) or {}
+    return any(payload.get(kind) for kind in ("images", "videos"))
 
 
 def _verdict(asked: Asked) -> Any:

@@ -62,10 +62,12 @@ def test_a_task_that_was_started_plays_the_one_script(kind: Any) -> None:
     client = kind(Script.turns("odd", completed(7)))
     task_id = str(done(client.delete_users(["u"])))
     assert done(client.get_task(task_id)).status == "odd"
-    named = kind({"a": "odd"})
+    named = kind({"a": "odd", "task-2": "waiting"})
     task_id = str(done(named.delete_users(["u"])))
     assert done(named.get_task("a")).status == "odd"
     assert done(named.get_task(task_id)).status == "pending"
+    task_id = str(done(named.delete_users(["u"])))
+    assert (task_id, done(named.get_task(task_id)).status) == ("task-2", "waiting")
     with pytest.raises(StreamApiException, match="Can't find task with id b"):
         done(named.get_task("b"))
 

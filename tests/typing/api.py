@@ -33,7 +33,7 @@ from rxstream import (
 )
 from rxstream import operators as rxs
 from rxstream.progress_bar import progress_bar
-from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream.testing import FakeAsyncClient, FakeClient, TaskServer, VirtualTime, run_virtual
 
 
 def own_schedule() -> Iterator[float]:
@@ -178,3 +178,10 @@ def the_kit() -> None:
     task_observable(FakeClient("running", scheduler=time), "id", scheduler=time)
     client = FakeAsyncClient(["running", "completed"])
     assert_type(run_virtual(client.get_task("id")), TaskSnapshot)
+    VirtualTime(max_actions=10).record(task_observable(FakeClient(), "id"), until=5)
+    run_virtual(FakeAsyncClient().wait_for_task("id"), max_jumps=10)
+
+
+def the_server(server: TaskServer) -> None:
+    StreamClient(**server.getstream_arguments)
+    server.getstream()
