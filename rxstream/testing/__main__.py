@@ -30,6 +30,8 @@ example: one task fails, one completes after a 503, and one never ends
 
   python -m rxstream.testing --task 'export-1=running,failed:no such channel' \\
     --task export-2=503,completed --task export-3=running
+
+getstream does not read STREAM_BASE_URL: pass base_url, or its clients talk to Stream itself.
 """
 
 

@@ -39,9 +39,9 @@ class TaskServer(OfficialClients):
             client = StreamClient(server.api_key, server.api_secret, base_url=server.url)
 
     It starts tasks, answers polls, checks keys and tokens, counts rate limits and plays faults.
-    Stream's official SDKs can talk to it. Without a socket, you can use its `app` in process:
-    `httpx.ASGITransport(app=server.app)`. Then it follows the time of the running loop, also of a
-    `VirtualLoop`.
+    Stream's official SDKs can talk to it; `getstream()` and its likes make their clients. Without a
+    socket, you can use its `app` in process: `httpx.ASGITransport(app=server.app)`. Then it follows
+    the time of the running loop, also of a `VirtualLoop`.
     """
 
     def __init__(

@@ -595,6 +595,7 @@ def test_the_help_has_an_example_that_works(talk: Any, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         main(["--help"])
     example = capsys.readouterr().out.partition("python -m rxstream.testing --task")[2]
+    example = example.partition("\n\n")[0]
     seen: list[str] = []
 
     def talking(client: StreamClient) -> None:
