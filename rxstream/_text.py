@@ -18,9 +18,11 @@ __all__ = [
     "cut",
     "cut_of",
     "is_nested_deeply",
+    "labelled",
     "one_line",
     "picklable",
     "printable",
+    "rebuilt",
     "shown",
 ]
 
@@ -29,6 +31,7 @@ Cut: TypeAlias = "Callable[[str], str]"
 
 _TEXT_LENGTH: Final = 4_000
 _LINE_LENGTH: Final = 500
+_VALUE_LENGTH: Final = 80
 _DEPTH: Final = 10
 # What a copy may hold: characters, each entry counting as some.
 _SIZE: Final = 16_000
@@ -101,6 +104,16 @@ def brief(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def labelled(name: str, told: Mapping[str, object]) -> str:
+    """Give `name(field=value, …)` on one line, long values cut."""
+    texts = ((field, printable(brief(value))) for field, value in told.items())
+    parts = (
+        f"{field}={text}" if len(text) <= _VALUE_LENGTH else f"{field}={text[: _VALUE_LENGTH - 1]}…"
+        for field, text in texts
+    )
+    return f"{name}({', '.join(parts)})"
+
+
 def picklable(value: Any) -> Any:
     """Give a tuple or a dict for `pickle`, with None in place of what cannot be pickled."""
     if _pickles(value):
@@ -109,6 +122,16 @@ def picklable(value: Any) -> Any:
         fields = cast("dict[str, object]", value)
         return {name: item if _pickles(item) else None for name, item in fields.items()}
     return tuple(item if _pickles(item) else None for item in value)
+
+
+def rebuilt(
+    cls: type[BaseException], args: tuple[object, ...], state: dict[str, Any]
+) -> BaseException:
+    """Make an exception of what was pickled of it, without calling its constructor."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def is_nested_deeply(value: object) -> bool:

@@ -12,7 +12,8 @@
     └── InvalidResponseException        a 2xx or 3xx answer that is not a task
 
 Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
-`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK.
+`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK, but
+for `api_error` and `http_response`: the latter holds the request, and so the token.
 All of them pickle. Their text is one line with nothing in it that a terminal would obey; each text
 in them is cut to 4,000 characters.
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._text import bounded, cut, one_line, picklable
+from ._text import bounded, cut, one_line, picklable, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,17 +47,11 @@ TransportErrorType: TypeAlias = Literal[
 ]
 
 
-def _rebuild(
-    cls: type[StreamException], args: tuple[object, ...], state: dict[str, Any]
-) -> StreamException:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
-
 class StreamException(Exception):
     """The base of all errors that come from Stream, or from the connection to it."""
+
+    request_id: str | None = None
+    """The `x-client-request-id` that was sent, if a client of this package sent it."""
 
     def __init__(self, message: object = "") -> None:
         """Make an exception whose text is one line.
@@ -69,7 +64,7 @@ class StreamException(Exception):
     # The constructors take keywords, so Exception's own pickling, `cls(*args)`, would fail.
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the class, the message and the fields; what cannot be pickled becomes None."""
-        return _rebuild, (type(self), picklable(self.args), picklable(self.__dict__))
+        return rebuilt, (type(self), picklable(self.args), picklable(self.__dict__))
 
 
 class StreamApiException(StreamException):
@@ -118,6 +113,11 @@ class StreamApiException(StreamException):
         super().__init__(
             f"Stream API error (status={status_code}{coded})" + (f": {said}" if said else "")
         )
+
+    @property
+    def rate_limit_info(self) -> RateLimitInfo | None:
+        """The rate limit as of this answer, by the name of the official SDK."""
+        return self.rate_limit
 
 
 class StreamRateLimitException(StreamApiException):

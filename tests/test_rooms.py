@@ -11,7 +11,7 @@ import pytest
 PACKAGE: Final = Path(__file__).parent.parent / "rxstream"
 FILES: Final = sorted(PACKAGE.rglob("*.py"))
 
-ALL_PRIVATE: Final = {"_checks", "_text", "_values", "_shared", "_time"} | {
+ALL_PRIVATE: Final = {"_checks", "_text", "_json", "_values", "_shared", "_time"} | {
     "_wire",
     "_call",
     "_gate",
@@ -23,7 +23,11 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_version": set(),
     "_checks": set(),
     "_text": set(),
-    "_values": {"_text"},
+    "_frozen": set(),
+    "_json": {"_checks", "_text"},
+    "_values": {"_frozen", "_json", "_text"},
+    "_batch": set(),
+    "results": set(),
     "errors": {"_text"},
     "backoff": {"_checks"},
     "_shared": set(),
@@ -32,15 +36,15 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
-    "_wait": ALL_PRIVATE | {"errors", "backoff"},
+    "_wait": ALL_PRIVATE | {"_frozen", "errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
-    "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
-    | {"backoff", "errors"},
+    "client": {"_batch", "_checks", "_shared", "_text", "_time", "_values", "_version"}
+    | {"_wait", "_wire", "backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
-    | {"backoff", "client", "errors", "operators"},
-    "testing": {"_call", "_checks", "_time", "_values", "_wire", "client", "errors"},
+    | {"backoff", "client", "errors", "operators", "results"},
+    "testing": {"_call", "_checks", "_time", "_values", "_wait", "_wire", "client", "errors"},
 }
 NOBODY_IMPORTS: Final = {"progress_bar", "testing", "__init__"}
 ONLY_IN: Final = {

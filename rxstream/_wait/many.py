@@ -4,42 +4,52 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 from typing_extensions import override
 
-from .._checks import optional, text, whole
+from .._checks import optional, whole
 from .._merge.merge import Merge
 from .._merge.sources import check_items, items_of
-from .._values import TaskOutcome
+from .._values import BaseTaskHandle, T, TaskOutcome
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
-from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .arguments import WaitArguments, start_or_dispose
+from .handles import AsyncTaskHandle, TaskHandle
 from .log import log_wake_failed
 from .outcome import OutcomeObserver
+from .tasks import id_to_poll, outcome_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
-
     from .._gate.gate import Gate
     from .._merge.sources import Items
     from ..backoff import Delays, Duration
     from .arguments import Waits
     from .engine import Wait
 
-__all__ = ["TaskIds", "tasks_observable"]
+__all__ = ["Tasks", "tasks_observable"]
 
-TaskIds: TypeAlias = (
-    "Iterable[str | None] | AsyncIterable[str | None] | Observable[str] | Observable[str | None]"
+Tasks: TypeAlias = (
+    Iterable[str | BaseTaskHandle[T] | None]
+    | AsyncIterable[str | BaseTaskHandle[T] | None]
+    | Observable[TaskHandle[T]]
+    | Observable[AsyncTaskHandle[T]]
+    | Observable[BaseTaskHandle[T]]
+    | Observable[str]
+    | Observable[str | None]
+    | Observable[str | BaseTaskHandle[T]]
+    | Observable[str | BaseTaskHandle[T] | None]
 )
-"""Where the ids come from."""
+"""Where the ids and handles come from."""
 
 
 def tasks_observable(
     client: Any,
-    task_ids: TaskIds,
+    tasks: Tasks[T],
     *,
     max_concurrent: int | None = None,
     poll_interval: Duration | Delays = 1.0,
@@ -48,29 +58,30 @@ def tasks_observable(
     gate: Gate | None = None,
     wake: Observable[Any] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Observable[TaskOutcome]:
+) -> Observable[TaskOutcome[T]]:
     """Wait on many tasks, and emit how each ended, in the order in which they end.
 
     ::
 
-        task_ids          a b c|
+        tasks             a b c|
         wait on a         ─p──r──r──C|
         wait on b         ─p──×
         wait on c         ─p──r──C|
         tasks_observable  ────b──c──a|
 
     A task that fails, times out or cannot be polled gives an outcome, and never ends the others. So
-    does an id that is None, empty or not a string. If an id comes again while its wait runs, it is
-    not polled twice: you get the same outcome once for each time it came. An error of `task_ids`
+    does an id that is None, empty or not a string, and a handle that could not be started. If an id
+    comes again while its wait runs, by itself or in a handle, it is not polled twice: you get its
+    outcome once for each time it came. The outcome of a handle has its `items`. An error of `tasks`
     itself ends the stream at once.
 
     To end with an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
 
     Args:
         client: As for `task_observable`.
-        task_ids: An iterable, an async iterable or an Observable of ids. The first two give an
-            id only when there is room for it, so they may be endless. Ids that an Observable emits
-            too early wait in a queue.
+        tasks: An iterable, an async iterable or an Observable of handles and ids, mixed at will.
+            The first two give one only when there is room for it, so they may be endless. Those
+            that an Observable emits too early wait in a queue.
         max_concurrent: How many waits at once, 1 or more; None: as many as there are ids.
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
@@ -80,21 +91,22 @@ def tasks_observable(
         scheduler: As for `task_observable`.
 
     Raises:
-        TypeError: As for `task_observable`, or `task_ids` is none of the three.
+        TypeError: As for `task_observable`, or `tasks` is none of the three.
         ValueError: As for `task_observable`, or `max_concurrent` is less than 1.
     """
     arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
-    check_items(task_ids, "task_ids")
+    check_items(tasks, "tasks")
     limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
     optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
-        observer: abc.ObserverBase[TaskOutcome], subscribed_on: abc.SchedulerBase | None = None
+        observer: abc.ObserverBase[TaskOutcome[T]],
+        subscribed_on: abc.SchedulerBase | None = None,
     ) -> abc.DisposableBase:
         chosen = scheduler if scheduler is not None else subscribed_on
         clock = arguments.crowd_clock(chosen)
-        batch = _Batch(arguments.waits(clock), observer, items_of(task_ids, chosen), limit)
+        batch = _Batch(arguments.waits(clock), observer, items_of(tasks, chosen), limit)
         if wake is None:
             batch.start()
             return batch
@@ -111,13 +123,13 @@ def tasks_observable(
 class _Batch(abc.DisposableBase):
     """Runs one wait for each id, and gives its outcome once for each time the id came."""
 
-    __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits", "events")
+    __slots__ = ("_also", "_give", "_items", "_lock", "_merge", "_running", "_waits", "events")
 
     def __init__(
         self,
         waits: Waits,
         observer: abc.ObserverBase[TaskOutcome],
-        items: Items[str | None],
+        items: Items[str | BaseTaskHandle[Any] | None],
         limit: float,
     ) -> None:
         self._waits = waits
@@ -127,6 +139,7 @@ class _Batch(abc.DisposableBase):
         self._lock = threading.RLock()
         self._running: dict[str, Wait] = {}
         self._also: dict[str, list[int]] = {}
+        self._items: dict[int, tuple[Any, ...]] = {}
         # Bound once: each access makes a new object, and each wait would keep one.
         self._give = self._ended
 
@@ -138,29 +151,40 @@ class _Batch(abc.DisposableBase):
     def dispose(self) -> None:
         self._merge.dispose()
 
-    def _start(self, task_id: str | None, number: int) -> abc.DisposableBase | None:
+    def _start(
+        self, task: str | BaseTaskHandle[Any] | None, number: int
+    ) -> abc.DisposableBase | None:
         try:
-            checked = text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+            task_id = id_to_poll(task)
         except (TypeError, ValueError) as error:
-            self._merge.emit(TaskOutcome(_shown(task_id), error=error), number)
-            self._merge.ended(number)
+            self._end_at_once(TaskOutcome(_shown(task), error=error, items=_items_of(task)), number)
+            return None
+        if task_id is None:
+            self._end_at_once(outcome_at_once(cast("BaseTaskHandle[Any]", task)), number)
             return None
         with self._lock:
-            if checked in self._running:
-                self._also.setdefault(checked, []).append(number)
+            # Not kept in the wait: most are for ids, and have none.
+            if items := _items_of(task):
+                self._items[number] = items
+            if task_id in self._running:
+                self._also.setdefault(task_id, []).append(number)
                 return None
-            observer = OutcomeObserver(checked, self._waits.clock, self._give, number)
-            wait = self._running[checked] = self._waits.prepare(checked, observer)
+            observer = OutcomeObserver(task_id, self._waits.clock, self._give, number)
+            wait = self._running[task_id] = self._waits.prepare(task_id, observer)
         wait.start()
         return wait
+
+    def _end_at_once(self, outcome: TaskOutcome, number: int) -> None:
+        self._merge.emit(outcome, number)
+        self._merge.ended(number)
 
     def _ended(self, outcome: TaskOutcome, number: int) -> None:
         with self._lock:
             self._running.pop(outcome.task_id, None)
             also = self._also.pop(outcome.task_id, ())
-        for asked in (number, *also):
-            self._merge.emit(outcome, asked)
-            self._merge.ended(asked)
+            items = [(asked, self._items.pop(asked, ())) for asked in (number, *also)]
+        for asked, own in items:
+            self._end_at_once(replace(outcome, items=own) if own else outcome, asked)
 
     def _close(self) -> None:
         self._waits.close()
@@ -179,9 +203,13 @@ class _Batch(abc.DisposableBase):
         return self._running.get(named) if isinstance(named, str) else None
 
 
-def _shown(task_id: object) -> str:
+def _items_of(task: object) -> tuple[Any, ...]:
+    return task.items if isinstance(task, BaseTaskHandle) else ()
+
+
+def _shown(task: object) -> str:
     """An id that is none; its truth value may raise, and its text too."""
     try:
-        return "" if task_id is None else str(task_id)
+        return "" if task is None else str(task)
     except Exception:  # noqa: BLE001 -- an object of the user's may raise anything
         return ""

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from reactivex import Observable, Observer, abc
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .._checks import is_async, optional, text
+from .._checks import is_async, optional
 from .._merge.downstream import Downstream
+from .._values import BaseTaskHandle, T
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
-from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .arguments import WaitArguments, start_or_dispose
 from .log import log_wake_failed
+from .tasks import end_at_once, id_to_poll
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
@@ -27,7 +29,7 @@ __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
 def task_observable(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
     poll_interval: Duration | Delays = 1.0,
     timeout: Duration | None = 60.0,
@@ -35,7 +37,7 @@ def task_observable(
     gate: Gate | None = None,
     wake: Observable[Any] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Observable[TaskSnapshot]:
+) -> Observable[TaskSnapshot[T]]:
     """Emit each polled status of a task, and end as the task does.
 
     ::
@@ -45,6 +47,7 @@ def task_observable(
         deadline    ─p──r──r──r×      TaskTimeoutException
         a bad poll  ─p─────r──C|      retried, with one warning in the log
         wake        ─p─w·r────C|      polled at once
+        no task     C|                a handle with nothing to wait for
 
     Cold: each subscription polls for itself, first at once and then `poll_interval` after each
     answer. Disposing ends the wait at once.
@@ -53,7 +56,8 @@ def task_observable(
         client: Anything with `get_task(task_id)`, plain or async, that returns a `TaskSnapshot`, a
             mapping, or an object with `.data`: the clients of this package, and those of Stream's
             official SDKs.
-        task_id: The id that the operation returned.
+        task: The handle that an operation returned, or the id of a task. A handle that could not be
+            started ends the wait with its `error`.
         poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
             `rxstream.backoff`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
@@ -77,19 +81,22 @@ def task_observable(
 
     Raises:
         TypeError: An argument is of the wrong type, or `client` has no `get_task`.
-        ValueError: `task_id` is empty, or a duration is NaN, infinite or negative.
+        ValueError: The id is empty, or a duration is NaN, infinite or negative.
     """
     arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
-    text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+    task_id = id_to_poll(task)
+    failure = task.error if isinstance(task, BaseTaskHandle) else None
     optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
-        observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
+        observer: abc.ObserverBase[TaskSnapshot[T]],
+        subscribed_on: abc.SchedulerBase | None = None,
     ) -> abc.DisposableBase:
-        waits = arguments.waits(
-            arguments.clock(scheduler if scheduler is not None else subscribed_on)
-        )
+        clock = arguments.clock(scheduler if scheduler is not None else subscribed_on)
+        if task_id is None:
+            return end_at_once(failure, observer, clock)
+        waits = arguments.waits(clock)
         if wake is None:
             return waits.start(task_id, observer)
         downstream = Downstream(observer)
@@ -115,17 +122,17 @@ def task_observable(
 
 def wait_for_task(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
     poll_interval: Duration | Delays = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
-) -> Any:
+) -> T:
     """Block until a task is done, and return its result payload.
 
     Args:
         client: A client with a plain `get_task(task_id)`.
-        task_id: The id that the operation returned.
+        task: The handle that an operation returned, or the id of a task.
         poll_interval: As for `task_observable`.
         timeout: As for `task_observable`.
         retry: As for `task_observable`.
@@ -140,12 +147,12 @@ def wait_for_task(
         ValueError: As for `task_observable`.
     """
     if is_async(client):
-        msg = "client is async: use `await wait_for_task_async(client, task_id)` instead"
+        msg = "client is async: use `await wait_for_task_async(client, task)` instead"
         raise TypeError(msg)
     observable = task_observable(
-        client, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+        client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-    last: deque[TaskSnapshot] = deque(maxlen=1)
+    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
     failures: list[Exception] = []
     done = threading.Event()
 
@@ -162,12 +169,12 @@ def wait_for_task(
 
 async def wait_for_task_async(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
     poll_interval: Duration | Delays = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
-) -> Any:
+) -> T:
     """Wait until a task is done, and return its result payload.
 
     Cancelling the awaiting coroutine ends the wait at once.
@@ -175,7 +182,7 @@ async def wait_for_task_async(
     Args:
         client: A client with a `get_task(task_id)`, async or plain; a plain one is called on a
             worker thread.
-        task_id: The id that the operation returned.
+        task: The handle that an operation returned, or the id of a task.
         poll_interval: As for `task_observable`.
         timeout: As for `task_observable`.
         retry: As for `task_observable`.
@@ -190,11 +197,11 @@ async def wait_for_task_async(
         ValueError: As for `task_observable`.
     """
     done = asyncio.Event()
-    last: deque[TaskSnapshot] = deque(maxlen=1)
+    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
     failures: list[Exception] = []
     observable = task_observable(
         client,
-        task_id,
+        task,
         poll_interval=poll_interval,
         timeout=timeout,
         retry=retry,

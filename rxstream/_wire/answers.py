@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from .._checks import to_mapping
 from .._text import shown
-from .._values import TaskSnapshot
+from .._values import is_snapshot
 from ..errors import InvalidResponseException
 from .fields import about_another, as_mapping, snapshot_of
 from .headers import read_rate_limit
@@ -14,6 +14,8 @@ from .messages import http_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .._values import TaskSnapshot
 
 __all__ = ["read_answer"]
 
@@ -29,7 +31,7 @@ def read_answer(answer: object, task_id: str) -> TaskSnapshot:
         InvalidResponseException: It is none of these, or not this task, or reading it raises.
     """
     try:
-        if isinstance(answer, TaskSnapshot) and isinstance(cast("object", answer.status), str):
+        if is_snapshot(answer) and isinstance(cast("object", answer.status), str):
             return answer  # of our own clients, or of whoever made it knowing which task it is
         snapshot, status_code = _read_foreign(answer, task_id)
         wrong = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import httpx
 from typing_extensions import override
 
-from .._checks import optional, text
+from .._checks import optional
+from .._wait.handles import AsyncTaskHandle
+from .._wait.tasks import id_to_ask
 from .._wire.messages import read_started, read_task, task_request
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
@@ -16,28 +18,25 @@ from ._brought import send_async
 from ._chat import ChatOperations
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
+from ._requests import AsyncStarter
 from ._secrets import hidden
 from ._waits import AsyncWaits
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
     from ..backoff import Duration
     from ._async_connections import AsyncConnections
+    from ._requests import Start
 
 __all__ = ["AsyncStreamClient"]
 
 _MAX_CONNECTIONS: Final = 100
 
-_Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
-
-class AsyncStreamClient(
-    BaseClient, AsyncWaits, ChatOperations[_Started], ProductOperations[_Started]
-):
+class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperations, AsyncStarter):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -113,20 +112,23 @@ class AsyncStreamClient(
         """Whether a request in flight can be cancelled without harm to the connections."""
         return self._http_client is None
 
-    async def get_task(self, task_id: str) -> TaskSnapshot:
+    async def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once.
 
         Args:
-            task_id: The id that the operation returned.
+            task_id: The id of the task, or the handle that the operation returned.
 
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
+            ValueError: There is no id, or the handle has nothing to wait for.
+            TypeError: It is neither an id nor a handle.
         """
-        request = task_request(text(task_id, "task_id"))
-        with self._without_secrets():
-            return read_task(*await self._send(request), task_id, self._cut)
+        polled = id_to_ask(task_id)
+        request = task_request(polled)
+        with self._without_secrets(request):
+            return read_task(*await self._send(request), polled, self._cut)
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""
@@ -147,9 +149,10 @@ class AsyncStreamClient(
         await self.aclose()
 
     @override
-    async def _start(self, request: Request) -> str | None:
-        with self._without_secrets():
-            return read_started(*await self._send(request), self._cut)
+    async def _start(self, name: str, start: Start[T]) -> AsyncTaskHandle[T]:
+        with self._without_secrets(start.request):
+            task_id, answer = read_started(*await self._send(start.request), self._cut)
+        return AsyncTaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         try:

@@ -14,6 +14,7 @@ from ._secrets import WithoutSecrets
 from ._settings import settings_of
 
 if TYPE_CHECKING:
+    from .._wire.messages import Request
     from ..backoff import Duration
 
 __all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
@@ -100,5 +101,5 @@ class BaseClient(SecretKeeper):
     def _cut(self, text: str) -> str:
         return self._settings.redactor(text)
 
-    def _without_secrets(self) -> WithoutSecrets:
-        return WithoutSecrets(self._settings.redactor)
+    def _without_secrets(self, request: Request) -> WithoutSecrets:
+        return WithoutSecrets(self._settings.redactor, request.id)

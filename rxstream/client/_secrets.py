@@ -107,14 +107,17 @@ class Redactor:
 class WithoutSecrets:
     """Takes the secrets out of what is raised inside, but for a fault of the program.
 
+    An exception of ours gets the id of the request.
+
     The frames beneath go too: their local variables are the headers of the request, which hold the
     token, and the answer, which may repeat it. What the caller was handling is left alone.
     """
 
-    __slots__ = ("_handled", "_redactor")
+    __slots__ = ("_handled", "_redactor", "_request_id")
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, request_id: str | None = None) -> None:
         self._redactor = redactor
+        self._request_id = request_id
         self._handled = sys.exception()
 
     def __enter__(self) -> None:
@@ -128,6 +131,8 @@ class WithoutSecrets:
             isinstance(error, Exception) and not isinstance(error, StreamException)
         ):
             return
+        if isinstance(error, StreamException):
+            error.request_id = self._request_id
         handled = () if self._handled is None else tuple(chain(self._handled))
         for cause in [found for found in chain(error) if found not in handled]:
             cause.__traceback__ = None

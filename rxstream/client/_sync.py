@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 from typing_extensions import override
 
-from .._checks import optional, text
+from .._checks import optional
+from .._wait.handles import TaskHandle
+from .._wait.tasks import id_to_ask
 from .._wire.messages import read_started, read_task, task_request
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
@@ -16,6 +18,7 @@ from ._chat import ChatOperations
 from ._connections import Connections, Ending
 from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
+from ._requests import SyncStarter
 from ._secrets import hidden
 from ._waits import Waits
 
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
     from ..backoff import Duration
+    from ._requests import Start
 
 __all__ = ["CancellableCall", "StreamClient"]
 
@@ -34,9 +38,7 @@ _MAX_CONNECTIONS: Final = 32
 _ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
-class StreamClient(
-    BaseClient, Waits, ChatOperations["str | None"], ProductOperations["str | None"]
-):
+class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncStarter):
     """A thin sync client of Stream's API: it starts tasks and polls them.
 
     You can share it between threads. Use it as a context manager, or call `close()`.
@@ -96,20 +98,23 @@ class StreamClient(
             self._outgoing.base, max_connections, timeout=self.timeout, most=max_response_bytes
         )
 
-    def get_task(self, task_id: str) -> TaskSnapshot:
+    def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once.
 
         Args:
-            task_id: The id that the operation returned.
+            task_id: The id of the task, or the handle that the operation returned.
 
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
+            ValueError: There is no id, or the handle has nothing to wait for.
+            TypeError: It is neither an id nor a handle.
         """
-        request = task_request(text(task_id, "task_id"))
-        with self._without_secrets():
-            return read_task(*self._send(request), task_id, self._cut)
+        polled = id_to_ask(task_id)
+        request = task_request(polled)
+        with self._without_secrets(request):
+            return read_task(*self._send(request), polled, self._cut)
 
     def new_call(self) -> CancellableCall:
         """Make a call of `get_task` that another thread can end; waits do so."""
@@ -134,9 +139,10 @@ class StreamClient(
         self.close()
 
     @override
-    def _start(self, request: Request) -> str | None:
-        with self._without_secrets():
-            return read_started(*self._send(request), self._cut)
+    def _start(self, name: str, start: Start[T]) -> TaskHandle[T]:
+        with self._without_secrets(start.request):
+            task_id, answer = read_started(*self._send(start.request), self._cut)
+        return TaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         ending = _ending.get() or Ending()
@@ -164,11 +170,11 @@ class CancellableCall:
 
     __slots__ = ("_ending", "_get_task")
 
-    def __init__(self, get_task: Callable[[str], TaskSnapshot]) -> None:
+    def __init__(self, get_task: Callable[[Any], TaskSnapshot[Any]]) -> None:
         self._get_task = get_task
         self._ending = Ending()
 
-    def get_task(self, task_id: str) -> TaskSnapshot:
+    def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once, as the client's own `get_task` does."""
         token = _ending.set(self._ending)
         try:

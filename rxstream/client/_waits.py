@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._wait.one import wait_for_task, wait_for_task_async
 from ..backoff import DEFAULT_RETRY
 
 if TYPE_CHECKING:
+    from .._values import BaseTaskHandle, T
     from ..backoff import Delays, Duration
 
 __all__ = ["AsyncWaits", "Waits"]
@@ -18,19 +19,17 @@ class Waits:
 
     def wait_for_task(
         self,
-        task_id: str,
+        task: str | BaseTaskHandle[T],
         *,
         poll_interval: Duration | Delays = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
+    ) -> T:
         """Block until a task is done, and return its result payload.
 
         Arguments and exceptions are those of `rxstream.wait_for_task`.
         """
-        return wait_for_task(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
+        return wait_for_task(self, task, poll_interval=poll_interval, timeout=timeout, retry=retry)
 
 
 class AsyncWaits:
@@ -38,16 +37,16 @@ class AsyncWaits:
 
     async def wait_for_task(
         self,
-        task_id: str,
+        task: str | BaseTaskHandle[T],
         *,
         poll_interval: Duration | Delays = 1.0,
         timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
         retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
+    ) -> T:
         """Wait until a task is done, and return its result payload.
 
         Arguments and exceptions are those of `rxstream.wait_for_task_async`.
         """
         return await wait_for_task_async(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+            self, task, poll_interval=poll_interval, timeout=timeout, retry=retry
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reactivex.scheduler import VirtualTimeScheduler
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator, Mapping
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, TaskSnapshot
     from .._wire.messages import Request
     from ._answers import Answer, Quota
     from ._operations import Operation
@@ -99,13 +99,13 @@ class Fake:
         """The highest number of calls that were under way at once."""
         return self._log.most_in_flight
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many calls there were.
 
         Args:
-            task_id: For this task; None: for all.
+            task: For this task, by its id or handle; None: for all.
         """
-        return self._log.polls(task_id)
+        return self._log.polls(task)
 
     def _now(self) -> float:
         if self._scheduler is not None:
@@ -122,8 +122,8 @@ class Fake:
             msg = "the client is closed"
             raise RuntimeError(msg)
 
-    def _begin(self, request: Request) -> str | None:
-        """Start a task as Stream would, at once; give its id."""
+    def _begin(self, request: Request) -> tuple[str | None, Mapping[str, Any]]:
+        """Start a task as Stream would, at once; give its id, and the whole answer."""
         self._check_open()
         now = self._moment()
         record = RequestRecord(

@@ -103,7 +103,8 @@ def test_exports_give_a_link(wait: Callable[..., Any]) -> None:
 
 def test_a_soft_delete_of_a_call_leaves_nothing_to_wait_for(server: TaskServer) -> None:
     with StreamClient(server.api_key, server.api_secret, base_url=server.url) as client:
-        assert client.delete_call("default", "c1") is None
+        handle = client.delete_call("default", "c1")
+        assert (handle.task_id, handle.wait()) == (None, None)
 
 
 def test_a_failed_task_raises(wait: Callable[..., Any], server: TaskServer) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from rxstream import AsyncStreamClient, StreamClient, task_observable
+from rxstream import (
+    AsyncStreamClient,
+    AsyncTaskHandle,
+    StreamClient,
+    TaskHandle,
+    task_observable,
+)
 from rxstream._wire.messages import Request
 from rxstream.client._chat import ChatOperations
 from rxstream.client._products import ProductOperations
@@ -82,6 +88,34 @@ def test_what_needs_no_task_has_none(kind: Any) -> None:
 
 
 @FAKES
+def test_handles_of_fakes_wait_and_name_what_they_were_started_with(kind: Any) -> None:
+    client = kind()
+    handle = done(client.delete_users(["u", "v"]))
+    assert isinstance(handle, TaskHandle if kind is FakeClient else AsyncTaskHandle)
+    assert (handle.task_id, handle.operation, handle.items) == (
+        "task-1",
+        "delete_users",
+        ("u", "v"),
+    )
+    assert done(client.get_task(handle)).status == "pending"
+    assert done(handle.wait(poll_interval=0)) == {"u": {"status": "ok"}, "v": {"status": "ok"}}
+    assert client.polls(handle) == client.polls("task-1") == 3
+    soft = done(client.delete_call("d", "c"))
+    assert client.polls(soft) == 0
+    assert (soft.task_id, done(soft.wait())) == (None, None)
+
+
+@FAKES
+def test_a_check_of_images_takes_a_task(kind: Any) -> None:
+    client = kind()
+    payload = {"images": ["https://example.com/1.png"]}
+    asked = ("u", "m", "message")
+    assert done(client.check_moderation(*asked)).task_id is None
+    handle = done(client.check_moderation(*asked, moderation_payload=payload))
+    assert done(handle.wait(poll_interval=0)) == {}
+
+
+@FAKES
 def test_bad_input_is_refused_like_stream_s(kind: Any) -> None:
     client = kind()
     with pytest.raises(ValueError, match="cids"):
@@ -152,4 +186,4 @@ def test_the_fakes_know_every_operation_of_the_clients() -> None:
 
 def test_a_request_that_is_no_operation_is_an_error_of_ours() -> None:
     with pytest.raises(NotImplementedError, match="do not know GET /x"):
-        FakeClient()._start(Request("GET", "/x"))
+        FakeClient()._begin(Request("GET", "/x"))
