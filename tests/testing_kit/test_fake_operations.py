@@ -152,4 +152,4 @@ def test_the_fakes_know_every_operation_of_the_clients() -> None:
 
 def test_a_request_that_is_no_operation_is_an_error_of_ours() -> None:
     with pytest.raises(NotImplementedError, match="do not know GET /x"):
-        FakeClient()._start(Request("GET", "/x"))
+        FakeClient()._begin(Request("GET", "/x"))
