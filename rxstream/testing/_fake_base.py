@@ -99,13 +99,13 @@ class Fake:
         """The highest number of calls that were under way at once."""
         return self._log.most_in_flight
 
-    def polls(self, task: str | BaseTaskHandle[Any] | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many calls there were.
 
         Args:
-            task: For this task, by its id or handle; None: for all.
+            task_id: For this task, by its id or handle; None: for all.
         """
-        return self._log.polls(task)
+        return self._log.polls(task_id)
 
     def _now(self) -> float:
         if self._scheduler is not None:

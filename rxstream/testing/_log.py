@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .._values import BaseTaskHandle
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .._values import BaseTaskHandle
 
 __all__ = ["RequestLog", "RequestRecord"]
 
@@ -79,14 +79,11 @@ class RequestLog:
         """The highest number that was under way at once."""
         return self._most_in_flight
 
-    def polls(self, task: str | BaseTaskHandle[Any] | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many polls there were.
 
         Args:
-            task: Of this task, by its id or handle; None: of all.
+            task_id: Of this task; None: of all.
         """
         with self._lock:
-            if task is None:
-                return self._polls.total()
-            task_id = task.task_id if isinstance(task, BaseTaskHandle) else task
-            return 0 if task_id is None else self._polls[task_id]
+            return self._polls.total() if task_id is None else self._polls[str(task_id)]

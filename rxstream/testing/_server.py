@@ -141,13 +141,13 @@ class TaskServer(OfficialClients):
         """How many connections are open; 0 in process."""
         return 0 if self._server is None else self._server.connections
 
-    def polls(self, task: str | BaseTaskHandle[Any] | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many polls there were.
 
         Args:
-            task: Of this task, by its id or handle; None: of all.
+            task_id: Of this task, by its id or handle; None: of all.
         """
-        return self._api.log.polls(task)
+        return self._api.log.polls(task_id)
 
     def add_task(self, script: ScriptLike | None = None, task_id: str | None = None) -> str:
         """Add a task; it begins with its first poll.

@@ -21,7 +21,7 @@ from rxstream import (
     TaskHandle,
     errors,
 )
-from rxstream.testing import FakeClient
+from rxstream.testing import FakeClient, VirtualTime
 from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
 
 KINDS = [BaseTaskHandle, TaskHandle, AsyncTaskHandle]
@@ -114,15 +114,18 @@ def test_a_handle_without_a_client_says_what_to_do() -> None:
 
 
 def test_a_handle_keeps_no_waits() -> None:
-    handle = TaskHandle[Any]("t1", client=FakeClient("running"))
+    time = VirtualTime()
+    handle = TaskHandle[Any]("t1", client=FakeClient("running", scheduler=time))
 
     class Consumer:
         def on_next(self, _: object) -> None:
             pass
 
     consumer = Consumer()
-    subscription = handle.observe(timeout=None).subscribe(consumer.on_next)
+    subscription = handle.observe(timeout=None).subscribe(consumer.on_next, scheduler=time)
+    time.start(until=5)
     subscription.dispose()
+    time.start(until=50)  # a virtual scheduler keeps what was cancelled until its time
     gone = weakref.ref(consumer)
     del consumer, subscription
     gc.collect()
