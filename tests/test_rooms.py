@@ -48,7 +48,17 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "compat": {"errors"},
     "__init__": {"_async_iterable", "_gate", "_lazy", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "hub", "operators", "results", "webhooks"},
-    "testing": {"_checks", "_lazy", "_time", "_values", "_wire", "errors"},
+    "testing": {
+        "_call",
+        "_checks",
+        "_lazy",
+        "_time",
+        "_values",
+        "_wait",
+        "_wire",
+        "client",
+        "errors",
+    },
 }
 NOBODY_IMPORTS: Final = {"compat", "progress_bar", "testing", "__init__"}
 ONLY_IN: Final = {

@@ -10,10 +10,8 @@ from typing_extensions import override
 
 from .._checks import optional
 from .._wait.handles import AsyncTaskHandle
-from .._wait.one import wait_for_task_async
 from .._wait.tasks import id_to_ask
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
@@ -22,13 +20,14 @@ from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import AsyncStarter
 from ._secrets import hidden
+from ._waits import AsyncWaits
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration, PollInterval
+    from ..backoff import Duration
     from ._async_connections import AsyncConnections
     from ._requests import Start
 
@@ -37,7 +36,7 @@ __all__ = ["AsyncStreamClient"]
 _MAX_CONNECTIONS: Final = 100
 
 
-class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStarter):
+class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperations, AsyncStarter):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -130,22 +129,6 @@ class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStar
         request = task_request(polled)
         with self._without_secrets(request):
             return read_task(*await self._send(request), polled, self._cut)
-
-    async def wait_for_task(
-        self,
-        task: str | BaseTaskHandle[T],
-        *,
-        poll_interval: PollInterval = 1.0,
-        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> T:
-        """Wait until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
-        """
-        return await wait_for_task_async(
-            self, task, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
 
     async def aclose(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""

@@ -10,10 +10,8 @@ from typing_extensions import override
 
 from .._checks import optional
 from .._wait.handles import TaskHandle
-from .._wait.one import wait_for_task
 from .._wait.tasks import id_to_ask
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
@@ -22,6 +20,7 @@ from ._failures import CLOSED, FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import SyncStarter
 from ._secrets import hidden
+from ._waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration, PollInterval
+    from ..backoff import Duration
     from ._requests import Start
 
 __all__ = ["CancellableCall", "StreamClient"]
@@ -39,7 +38,7 @@ _MAX_CONNECTIONS: Final = 32
 _ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
-class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
+class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncStarter):
     """A thin sync client of Stream's API: it starts tasks and polls them.
 
     You can share it between threads. Use it as a context manager, or call `close()`.
@@ -120,20 +119,6 @@ class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
     def new_call(self) -> CancellableCall:
         """Make a call of `get_task` that another thread can end; waits do so."""
         return CancellableCall(self.get_task)
-
-    def wait_for_task(
-        self,
-        task: str | BaseTaskHandle[T],
-        *,
-        poll_interval: PollInterval = 1.0,
-        timeout: Duration | None = 60.0,
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> T:
-        """Block until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task`.
-        """
-        return wait_for_task(self, task, poll_interval=poll_interval, timeout=timeout, retry=retry)
 
     def close(self) -> None:
         """Close the connections; requests in flight end with an error. You may call it twice."""

@@ -47,7 +47,7 @@ from rxstream import (
 from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
 from rxstream.progress_bar import progress_bar
-from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream.testing import FakeAsyncClient, FakeClient, TaskServer, VirtualTime, run_virtual
 from rxstream.webhooks import (
     InvalidWebhookException,
     WebhookEvent,
@@ -299,3 +299,10 @@ def the_kit() -> None:
     task_observable(FakeClient("running", scheduler=time), "id", scheduler=time)
     client = FakeAsyncClient(["running", "completed"])
     assert_type(run_virtual(client.get_task("id")), TaskSnapshot)
+    VirtualTime(max_actions=10).record(task_observable(FakeClient(), "id"), until=5)
+    run_virtual(FakeAsyncClient().wait_for_task("id"), max_jumps=10)
+
+
+def the_server(server: TaskServer) -> None:
+    StreamClient(**server.getstream_arguments)
+    server.getstream()

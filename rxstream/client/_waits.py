@@ -1,0 +1,52 @@
+"""Waiting as methods of a client, for ours and for what stands in for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._wait.one import wait_for_task, wait_for_task_async
+from ..backoff import DEFAULT_RETRY
+
+if TYPE_CHECKING:
+    from .._values import BaseTaskHandle, T
+    from ..backoff import Delays, Duration, PollInterval
+
+__all__ = ["AsyncWaits", "Waits"]
+
+
+class Waits:
+    """The waits of a sync client; whoever has them has `get_task` too."""
+
+    def wait_for_task(
+        self,
+        task: str | BaseTaskHandle[T],
+        *,
+        poll_interval: PollInterval = 1.0,
+        timeout: Duration | None = 60.0,
+        retry: Delays | None = DEFAULT_RETRY,
+    ) -> T:
+        """Block until a task is done, and return its result payload.
+
+        Arguments and exceptions are those of `rxstream.wait_for_task`.
+        """
+        return wait_for_task(self, task, poll_interval=poll_interval, timeout=timeout, retry=retry)
+
+
+class AsyncWaits:
+    """The waits of an async client; whoever has them has `get_task` too."""
+
+    async def wait_for_task(
+        self,
+        task: str | BaseTaskHandle[T],
+        *,
+        poll_interval: PollInterval = 1.0,
+        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
+        retry: Delays | None = DEFAULT_RETRY,
+    ) -> T:
+        """Wait until a task is done, and return its result payload.
+
+        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
+        """
+        return await wait_for_task_async(
+            self, task, poll_interval=poll_interval, timeout=timeout, retry=retry
+        )
