@@ -32,13 +32,14 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
-    "_wait": ALL_PRIVATE | {"errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
+    "_run": {"_time"},
+    "_wait": ALL_PRIVATE | {"_async_iterable", "errors", "backoff"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
     | {"backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
-    "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
+    "__init__": {"_async_iterable", "_gate", "_run", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "operators"},
     "testing": {"_checks", "_time", "_values", "_wire", "errors"},
 }
@@ -54,7 +55,7 @@ ONLY_IN: Final = {
     "uvicorn": {"testing"},
     "pytest": {"testing"},
     "rich": {"progress_bar"},
-    "reactivex.scheduler": {"_async_iterable", "_time", "_wait", "testing"},
+    "reactivex.scheduler": {"_async_iterable", "_run", "_time", "_wait", "testing"},
 }
 WIRE_KEYS: Final = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}
 MOST_LINES: Final = 260

@@ -20,12 +20,15 @@ from typing_extensions import override
 
 from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
+from .closing import ClientClosedError
 from .log import log_retry
 from .pause import Pause
 from .pauses import LAST_POLL, WAKE_EVERY, Pauses
 from .poll import Poll
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._values import TaskSnapshot
     from .context import WaitContext
 
@@ -44,11 +47,10 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
-        "_context",
         "_deadline",
         "_deadline_timer",
-        "_expired",
         "_last",
+        "_late",
         "_observer",
         "_pause",
         "_pauses",
@@ -58,6 +60,7 @@ class Wait(abc.DisposableBase):
         "_state",
         "_trouble",
         "_woken",
+        "context",
         "task_id",
     )
 
@@ -66,7 +69,7 @@ class Wait(abc.DisposableBase):
     ) -> None:
         self.task_id = task_id
         self._observer = observer
-        self._context = context
+        self.context = context
         self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
         self._deadline = math.inf
@@ -77,21 +80,23 @@ class Wait(abc.DisposableBase):
         self._sent_at = 0.0
         self._last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._expired = False
+        self._late: Callable[[], None] | None = None
         self._woken = False
 
     def start(self) -> None:
         """Set the deadline and poll for the first time."""
-        self._context.clock.run_engine(self._start)
+        self.context.clock.run_engine(self._start)
 
     def _start(self) -> None:
-        if self._state is _State.DONE:
-            return
-        timeout, clock = self._context.timeout, self._context.clock
+        context = self.context
+        with context.lock:
+            if self._state is _State.DONE:
+                return
+            context.open_waits.add(self)
         try:
-            if timeout is not None:
-                self._deadline = clock.now() + timeout
-                self._deadline_timer = clock.call_later(timeout, self._expire)
+            if (timeout := context.timeout) is not None:
+                self._deadline = context.clock.now() + timeout
+                self._deadline_timer = context.clock.call_later(timeout, self._expire)
             self._poll_from(_State.IDLE, None)
         except BaseException:
             self.dispose()
@@ -99,7 +104,7 @@ class Wait(abc.DisposableBase):
 
     def poll_now(self) -> None:
         """Poll now, or a second after the last poll; a back-off is waited out."""
-        context = self._context
+        context = self.context
         if context.is_interrupted():
             context.clock.post(self.poll_now)
             return
@@ -121,7 +126,7 @@ class Wait(abc.DisposableBase):
         self._poll_from(_State.PAUSING, pause)
 
     def _poll_from(self, before: _State, pause: Pause | None) -> None:
-        context = self._context
+        context = self.context
         poll = Poll(self, context)
         with context.lock:
             if self._state is not before or self._pause is not pause:
@@ -134,14 +139,14 @@ class Wait(abc.DisposableBase):
         self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
         """Take an answer."""
-        with self._context.lock:
+        with self.context.lock:
             if self._poll is not poll or self._state is not _State.POLLING:
                 return
             self._state = _State.EMITTING
             self._poll = None
             self._polls += 1
             self._sent_at = poll.sent_at
-        round_trip = self._context.clock.now() - poll.sent_at
+        round_trip = self.context.clock.now() - poll.sent_at
         if snapshot is not None:
             self._last = snapshot
             try:
@@ -168,17 +173,17 @@ class Wait(abc.DisposableBase):
         if snapshot is not None and snapshot.is_done:
             if snapshot.is_completed:
                 return None, None
-            return None, task_exception(self.task_id, snapshot, self._context.cut)
-        left = self._deadline - self._context.clock.now()
+            return None, task_exception(self.task_id, snapshot, self.context.cut)
+        left = self._deadline - self.context.clock.now()
         delay = self._pauses.after(error, left, round_trip)
         if delay is not None and error is not None and delay < left:
             log_retry(self.task_id, self._polls, delay, error)
         return delay, error
 
     def _rest(self, delay: float, error: BaseException | None) -> None:
-        clock = self._context.clock
+        clock = self.context.clock
         now = clock.now()
-        with self._context.lock:
+        with self.context.lock:
             if self._state is not _State.EMITTING:
                 return
             if self._woken and error is None:
@@ -187,9 +192,9 @@ class Wait(abc.DisposableBase):
             self._trouble = error
             self._state = _State.PAUSING
             pause = self._pause = Pause(self, clock, now + delay)
-            expired = self._expired
-        if expired:
-            self._expire()
+            late = self._late
+        if late is not None:
+            late()
         elif delay < math.inf:
             self._sleep(pause, delay)
 
@@ -199,8 +204,12 @@ class Wait(abc.DisposableBase):
         except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
             self._end(fault)
 
-    def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
-        if not self._stop(expiring=expiring):
+    def client_closed(self) -> None:
+        """End with an error: the client was closed under this wait."""
+        self._end(ClientClosedError(), self.client_closed)
+
+    def _end(self, error: BaseException | None, late: Callable[[], None] | None = None) -> None:
+        if not self._stop(late):
             return
         if error is None:
             self._observer.on_completed()
@@ -208,34 +217,34 @@ class Wait(abc.DisposableBase):
             self._observer.on_error(cast("Exception", error))
 
     def _expire(self) -> None:
-        timeout = cast("float", self._context.timeout)
-        poll = self._poll
+        timeout, poll = cast("float", self.context.timeout), self._poll
         polls = self._polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
             task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
         )
         error.__cause__ = self._trouble
-        self._end(error, expiring=True)
+        self._end(error, self._expire)
 
     @override
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
-        context = self._context
+        context = self.context
         if context.is_interrupted():
             context.clock.post(self.dispose)
         elif self._stop():
             # A signal handler may have disposed while the loop sleeps.
             context.clock.wake()
 
-    def _stop(self, *, expiring: bool = False) -> bool:
-        context = self._context
+    def _stop(self, late: Callable[[], None] | None = None) -> bool:
+        context = self.context
         with context.lock:
             before = self._state
-            if expiring and before is _State.EMITTING:
+            if late is not None and before is _State.EMITTING:
                 # A consumer that is being called is not interrupted but followed.
-                self._expired = True
+                self._late = late
                 return False
             self._state = _State.DONE
+            context.open_waits.discard(self)
         if before is _State.DONE:
             return False
         context.clock.run_engine(self._clean_up)
@@ -243,7 +252,7 @@ class Wait(abc.DisposableBase):
 
     def _clean_up(self) -> None:
         if self._deadline_timer is not None:
-            self._context.clock.cancel(self._deadline_timer)
+            self.context.clock.cancel(self._deadline_timer)
         if self._pause is not None:
             self._pause.cancel()
         if self._poll is not None:

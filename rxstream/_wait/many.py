@@ -10,13 +10,14 @@ from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 from typing_extensions import override
 
-from .._checks import optional, text, whole
+from .._checks import optional, whole
 from .._merge.merge import Merge
 from .._merge.sources import check_items, items_of
 from .._values import TaskOutcome
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
-from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .arguments import WaitArguments, checked_id, start_or_dispose
+from .closing import ClientClosedError
 from .log import log_wake_failed
 from .outcome import OutcomeObserver
 
@@ -96,8 +97,7 @@ def tasks_observable(
         clock = arguments.crowd_clock(chosen)
         batch = _Batch(arguments.waits(clock), observer, items_of(task_ids, chosen), limit)
         if wake is None:
-            batch.start()
-            return batch
+            return start_or_dispose(batch.start, batch)
 
         def on_error(error: Exception) -> None:
             log_wake_failed(None, error)
@@ -105,7 +105,7 @@ def tasks_observable(
         batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         return start_or_dispose(batch.start, batch)
 
-    return Observable(subscribe)
+    return arguments.observable(subscribe)
 
 
 class _Batch(abc.DisposableBase):
@@ -140,9 +140,9 @@ class _Batch(abc.DisposableBase):
 
     def _start(self, task_id: str | None, number: int) -> abc.DisposableBase | None:
         try:
-            checked = text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+            checked = checked_id(task_id)
         except (TypeError, ValueError) as error:
-            self._merge.emit(TaskOutcome(_shown(task_id), error=error), number)
+            self._merge.emit(TaskOutcome(_shown(task_id), error=_placed(error, number)), number)
             self._merge.ended(number)
             return None
         with self._lock:
@@ -155,6 +155,9 @@ class _Batch(abc.DisposableBase):
         return wait
 
     def _ended(self, outcome: TaskOutcome, number: int) -> None:
+        if isinstance(outcome.error, ClientClosedError):
+            self._merge.fail(outcome.error)  # says nothing about the task
+            return
         with self._lock:
             self._running.pop(outcome.task_id, None)
             also = self._also.pop(outcome.task_id, ())
@@ -177,6 +180,12 @@ class _Batch(abc.DisposableBase):
 
     def _named(self, named: object) -> Wait | None:
         return self._running.get(named) if isinstance(named, str) else None
+
+
+def _placed(error: Exception, number: int) -> Exception:
+    """An error that says which of the ids it is about."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"id number {number}, counted from 0: {error}")
 
 
 def _shown(task_id: object) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from reactivex import Observable, Observer, abc
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .._checks import is_async, optional, text
+from .._checks import is_async, optional
 from .._merge.downstream import Downstream
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
-from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .arguments import WaitArguments, checked_id, start_or_dispose
 from .log import log_wake_failed
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def task_observable(
         ValueError: `task_id` is empty, or a duration is NaN, infinite or negative.
     """
     arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
-    text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+    checked_id(task_id)
     optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
@@ -110,7 +110,7 @@ def task_observable(
         downstream.resources.add(events)
         return start_or_dispose(wait.start, wait, events)
 
-    return Observable(subscribe)
+    return arguments.observable(subscribe)
 
 
 def wait_for_task(

@@ -9,6 +9,8 @@ import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
+from .._wait.each import MAX_CONCURRENT
+from .._wait.each_async import wait_for_tasks_async
 from .._wait.one import wait_for_task_async
 from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
@@ -16,15 +18,16 @@ from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
 from ._chat import ChatOperations
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._secrets import hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterable, Coroutine, Iterable
     from types import TracebackType
 
     from .._values import TaskSnapshot
+    from .._wait.each_async import AsyncTaskOutcomes
     from .._wire.messages import Request
     from ..backoff import Delays, Duration
     from ._async_connections import AsyncConnections
@@ -143,9 +146,35 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
         )
 
+    def wait_for_tasks(
+        self,
+        tasks: Iterable[str | None] | AsyncIterable[str | None],
+        *,
+        max_concurrent: int = MAX_CONCURRENT,
+        poll_interval: Duration | Delays = 1.0,
+        timeout: Duration | None = 60.0,
+        retry: Delays | None = DEFAULT_RETRY,
+    ) -> AsyncTaskOutcomes:
+        """Wait on many tasks in an `async for` loop: one `TaskOutcome` for each, as they end.
+
+        Arguments and exceptions are those of `rxstream.wait_for_tasks_async`.
+        """
+        return wait_for_tasks_async(
+            self,
+            tasks,
+            max_concurrent=max_concurrent,
+            poll_interval=poll_interval,
+            timeout=timeout,
+            retry=retry,
+        )
+
     async def aclose(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -167,6 +196,7 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
             return read_started(*await self._send(request), self._cut)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         try:
             if self._http_client is not None:
                 answer = await send_async(
@@ -179,7 +209,8 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
                 answer = await self._connections.send(self._outgoing.request(request))
                 self._has_connected = True
         except FAILURES as error:
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

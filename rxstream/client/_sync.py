@@ -9,6 +9,7 @@ import httpx
 from typing_extensions import override
 
 from .._checks import optional, text
+from .._wait.each import MAX_CONCURRENT, wait_for_tasks
 from .._wait.one import wait_for_task
 from .._wire.messages import read_started, read_task, task_request
 from ..backoff import DEFAULT_RETRY
@@ -16,15 +17,16 @@ from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
 from ._connections import Connections, Ending
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._secrets import hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from .._values import TaskSnapshot
+    from .._wait.each import TaskOutcomes
     from .._wire.messages import Request
     from ..backoff import Delays, Duration
 
@@ -130,9 +132,35 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
         )
 
+    def wait_for_tasks(
+        self,
+        tasks: Iterable[str | None],
+        *,
+        max_concurrent: int = MAX_CONCURRENT,
+        poll_interval: Duration | Delays = 1.0,
+        timeout: Duration | None = 60.0,
+        retry: Delays | None = DEFAULT_RETRY,
+    ) -> TaskOutcomes:
+        """Wait on many tasks in a `for` loop: one `TaskOutcome` for each, as they end.
+
+        Arguments and exceptions are those of `rxstream.wait_for_tasks`.
+        """
+        return wait_for_tasks(
+            self,
+            tasks,
+            max_concurrent=max_concurrent,
+            poll_interval=poll_interval,
+            timeout=timeout,
+            retry=retry,
+        )
+
     def close(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -154,6 +182,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             return read_started(*self._send(request), self._cut)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
@@ -170,7 +199,8 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         except FAILURES as error:
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

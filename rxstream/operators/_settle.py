@@ -9,6 +9,7 @@ from reactivex import Observable
 from .._checks import text
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
+from .._wait.closing import ClientClosedError
 from .._wait.outcome import OutcomeObserver
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["settle"]
 
 
 def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[TaskOutcome]]:
-    """Emit the end of the wait as one `TaskOutcome`, and never an error.
+    """Emit the end of the wait as one `TaskOutcome`, and no error.
 
     ::
 
@@ -37,7 +38,9 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
 
     Returns:
         An operator whose observable emits one outcome and completes. If the source ends before the
-        task is done, the outcome's `error` is a `TaskCancelledException`.
+        task is done, the outcome's `error` is a `TaskCancelledException`. Only where a client is
+        closed under the wait there is no outcome but that error, because it says nothing about
+        the task.
 
     Raises:
         TypeError: `task_id` is not a string.
@@ -52,6 +55,9 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
             downstream = Downstream(observer)
 
             def give(outcome: TaskOutcome, _: int) -> None:
+                if isinstance(outcome.error, ClientClosedError):
+                    downstream.on_error(outcome.error)
+                    return
                 downstream.on_next(outcome)
                 downstream.on_completed()
 
