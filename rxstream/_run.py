@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from reactivex import abc
 from reactivex.internal.exceptions import SequenceContainsNoElementsError
 from reactivex.scheduler import NewThreadScheduler
 
+from ._async_iterable import check_observable
 from ._time.clock import running_loop
+
+if TYPE_CHECKING:
+    from reactivex import abc
 
 __all__ = ["run"]
 
@@ -48,9 +51,7 @@ def run(observable: abc.ObservableBase[Any], *, default: Any = _NOTHING) -> Any:
         SequenceContainsNoElementsError: There was no item and no `default`, as for `await`.
         Exception: The error of the observable.
     """
-    if not isinstance(observable, abc.ObservableBase):
-        msg = f"observable must be an Observable, not {type(observable).__name__}"
-        raise TypeError(msg)
+    check_observable(observable)
     if running_loop() is not None:
         msg = "run() would block the event loop of this thread: use `await observable` instead"
         raise RuntimeError(msg)

@@ -33,7 +33,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
     "_async_iterable": {"_checks", "_time"},
-    "_run": {"_time"},
+    "_run": {"_async_iterable", "_time"},
     "_wait": ALL_PRIVATE | {"_async_iterable", "errors", "backoff"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}

@@ -35,6 +35,7 @@ __all__ = ["WaitArguments", "Waits", "checked_id", "start_or_dispose"]
 _T = TypeVar("_T")
 
 NOTHING_TO_WAIT_FOR: Final = "; an operation that returned None left nothing to wait for"
+_MANY: Final = (list, tuple, set, frozenset)
 FOR_MANY_IDS: Final = "; for many ids use tasks_observable or wait_for_tasks"
 
 
@@ -146,9 +147,7 @@ def checked_id(value: object) -> str:
     """
     if value is None:
         return text(value, "task_id", NOTHING_TO_WAIT_FOR)
-    if isinstance(value, list | tuple | set | frozenset):
-        return text(value, "task_id", FOR_MANY_IDS)
-    return text(value, "task_id")
+    return text(value, "task_id", FOR_MANY_IDS if isinstance(value, _MANY) else "")
 
 
 def _cadence(poll_interval: object) -> Delays | float:

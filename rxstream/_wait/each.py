@@ -191,9 +191,10 @@ class _Feed:
         self._subscription.dispose()
         source, self._source = self._source, None
         self._outcomes.put(_End())  # for another thread that waits for an outcome
+        close = getattr(source, "close", None)
         # A generator that is running, because it is what closes, ends by itself.
-        if hasattr(source, "close") and not getattr(source, "gi_running", False):
-            source.close()
+        if close is not None and not getattr(source, "gi_running", False):
+            close()
 
     def _read(self) -> TaskOutcome:
         if self._is_closed:
