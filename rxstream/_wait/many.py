@@ -60,6 +60,9 @@ def tasks_observable(
         wait on c         ─p──r──C|
         tasks_observable  ────b──c──a|
 
+    `await` and `run` give only the last outcome. For a list of all use `.pipe(ops.to_list())`, and
+    for a loop over them `wait_for_tasks`.
+
     A task that fails, times out or cannot be polled gives an outcome, and never ends the others. So
     does an id that is None, empty or not a string. If an id comes again while its wait runs, it is
     not polled twice: you get the same outcome once for each time it came. An error of `task_ids`
