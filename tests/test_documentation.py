@@ -58,6 +58,7 @@ def test_the_code_of_a_docstring_runs(
     source = rxstream.task_observable(FakeAsyncClient(completed()), "id")
     names = {**vars(rxstream), **vars(testing), "observable": source}
     names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path}
+    names |= {"client": testing.FakeClient(completed()), "task_ids": ["a", "b"]}
     body = textwrap.indent(code, "    ")
     exec(f"async def main():\n{body}\n", names)
     with assert_nothing_left():

@@ -21,9 +21,9 @@ class ClientClosedError(RuntimeError):
     So it ends whatever waits, and never becomes an outcome.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, message: str = "this client is closed") -> None:
         """Say so."""
-        super().__init__("this client is closed")
+        super().__init__(message)
 
 
 class KnownWaits(Protocol):

@@ -127,14 +127,14 @@ def test_an_operation_that_was_not_awaited(many: bool) -> None:  # noqa: FBT001
     started: Any = an_operation()
     client = FakeClient(completed())
 
-    def wait() -> None:
+    def wait(started: Any) -> None:
         if many:
             next(wait_for_tasks(client, [started])).unwrap()
         else:
             task_observable(client, started)
 
     with pytest.raises(TypeError, match=r"not coroutine: did you forget await\?"):
-        wait()
+        wait(started)
     del started
     gc.collect()  # no warning that it was never awaited: it would be an error
 

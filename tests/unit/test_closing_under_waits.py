@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from rxstream import (
     wait_for_tasks_async,
 )
 from rxstream import operators as rxs
+from rxstream._time.timer_thread import TIMER_THREAD
 from tests.wire import SECRET
 
 if TYPE_CHECKING:
@@ -202,6 +204,14 @@ def test_whoever_awaits_a_wait_has_the_error() -> None:
     asyncio.run(main())
 
 
+def test_the_error_can_be_pickled() -> None:
+    client, http = sync_client()
+    client.close()
+    with http, pytest.raises(RuntimeError) as caught:
+        client.get_task("t")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "this client is closed"
+
+
 def test_a_consumer_that_is_being_called_is_followed() -> None:
     client, http = sync_client()
     seen = Seen()
@@ -209,9 +219,10 @@ def test_a_consumer_that_is_being_called_is_followed() -> None:
 
     def on_next(_: TaskSnapshot) -> None:
         client.close()
-        closed_elsewhere = threading.Thread(target=client.close)
-        closed_elsewhere.start()
-        closed_elsewhere.join()
+        # What the timer thread does is done in order: the wait has heard of it by then.
+        heard = threading.Event()
+        TIMER_THREAD.post(heard.set)
+        assert heard.wait(PATIENCE)
         told.append("item")
 
     def on_error(error: Exception) -> None:
