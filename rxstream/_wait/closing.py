@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .._shared.fork import on_fork
+from ..errors import StreamTransportException
 
 if TYPE_CHECKING:
     from .engine import Wait
@@ -15,15 +17,17 @@ __all__ = ["ClientClosedError", "KnownWaits", "OpenWaits", "WaitsKeeper", "open_
 _FEW: Final = 64
 
 
-class ClientClosedError(RuntimeError):
-    """The client was closed, perhaps under a wait: that says nothing about a task.
+class ClientClosedError(StreamTransportException, RuntimeError):
+    """The client was closed, perhaps under a request: that says nothing about a task.
 
-    So it ends whatever waits, and never becomes an outcome.
+    So it ends whatever waits, is not tried again, and never becomes an outcome.
     """
 
-    def __init__(self, message: str = "this client is closed") -> None:
+    def __init__(self) -> None:
         """Say so."""
-        super().__init__(message)
+        super().__init__("connection_reset", "this client is closed")
+        # Whoever ends a request does not want another one: `is_transient` looks for this cause.
+        self.__cause__ = asyncio.CancelledError()
 
 
 class KnownWaits(Protocol):

@@ -107,9 +107,9 @@ class BaseClient(SecretKeeper, WaitsKeeper):
         self._is_closed = True
         self._open_waits.end()
 
-    def _raise_if_closed(self, cause: Exception | None = None) -> None:
+    def _raise_if_closed(self) -> None:
         if self._is_closed:
-            raise ClientClosedError from cause
+            raise ClientClosedError
 
     def _without_secrets(self) -> WithoutSecrets:
         return WithoutSecrets(self._settings.redactor)

@@ -28,6 +28,7 @@ from rxstream import (
 )
 from rxstream import operators as rxs
 from rxstream._time.timer_thread import TIMER_THREAD
+from rxstream.errors import StreamTransportException
 from tests.wire import SECRET
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ SUBSCRIPTIONS: dict[str, Callable[[Any], Observable[Any]]] = {
     "many": lambda client: tasks_observable(client, IDS, **HOW),
     "fan_in and settle": fanned,
     "retry_with": lambda client: task_observable(client, "t", **HOW).pipe(
-        rxs.retry_with(backoff.constant(0.001), on=ConnectionError)
+        rxs.retry_with(backoff.constant(0.001), on=StreamTransportException)
     ),
 }
 each_subscription = pytest.mark.parametrize("make", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
@@ -78,6 +79,7 @@ class Seen:
     def check(self) -> None:
         (error,) = self.errors
         assert isinstance(error, RuntimeError)
+        assert isinstance(error, StreamTransportException)
         assert str(error) == "this client is closed"
         assert all(isinstance(item, TaskSnapshot) for item in self.items), "a false outcome"
 
