@@ -8,6 +8,7 @@ import pickle
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -204,6 +205,13 @@ def test_whoever_awaits_a_wait_has_the_error() -> None:
                 assert str(error) == "this client is closed"
 
     asyncio.run(main())
+
+
+def test_a_stand_in_that_claims_to_be_a_client_of_ours_can_be_waited_on() -> None:
+    client = Mock(spec=StreamClient)
+    client.get_task.return_value = TaskSnapshot(task_id="t", status="completed", result=1)
+    client.new_call.return_value = client
+    assert wait_for_task(client, "t") == 1
 
 
 def test_the_error_can_be_pickled() -> None:
