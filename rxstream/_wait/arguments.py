@@ -16,6 +16,7 @@ from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import clock_of
+from ..backoff import ByAnswer
 from .closing import open_waits_of
 from .context import WaitContext
 from .engine import Wait
@@ -150,7 +151,9 @@ def checked_id(value: object) -> str:
     return text(value, "task_id", FOR_MANY_IDS if isinstance(value, _MANY) else "")
 
 
-def _cadence(poll_interval: object) -> Delays | float:
+def _cadence(poll_interval: object) -> Delays | ByAnswer | float:
+    if isinstance(poll_interval, ByAnswer):
+        return poll_interval
     if callable(poll_interval):
         return checked_schedule(poll_interval, "poll_interval")
     if is_number(poll_interval) or isinstance(poll_interval, timedelta):

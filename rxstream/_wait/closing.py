@@ -120,4 +120,8 @@ def open_waits_of(client: object) -> KnownWaits:
 
 def _end(waits: list[Wait]) -> None:
     for wait in waits:
-        wait.client_closed()
+        _end_one(wait)
+
+
+def _end_one(wait: Wait) -> None:
+    wait.end(ClientClosedError(), partial(_end_one, wait))

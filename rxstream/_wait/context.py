@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .._gate.admission import Admission
     from .._text import Cut
     from .._time.clock import Clock
-    from ..backoff import Delays
+    from ..backoff import ByAnswer, Delays
     from .closing import KnownWaits
 
 __all__ = ["WaitContext"]
@@ -23,7 +24,7 @@ __all__ = ["WaitContext"]
 class WaitContext:
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
-    cadence: Delays | float
+    cadence: Delays | ByAnswer | float
     timeout: float | None
     retry: Delays | None
     clock: Clock
@@ -39,3 +40,7 @@ class WaitContext:
     """Where a wait is known to its client, which ends it on closing."""
     is_closed: bool = False
     """Whether all of them are being disposed: one that leaves the gate must not admit another."""
+
+    def deadline(self, began: float) -> float:
+        """When a wait that began at this moment has to end."""
+        return math.inf if self.timeout is None else began + self.timeout

@@ -20,7 +20,6 @@ from typing_extensions import override
 
 from .._wire.failures import task_exception
 from ..errors import TaskTimeoutException
-from .closing import ClientClosedError
 from .log import log_retry
 from .pause import Pause
 from .pauses import LAST_POLL, WAKE_EVERY, Pauses
@@ -47,20 +46,20 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
-        "_deadline",
+        "_began",
         "_deadline_timer",
-        "_last",
         "_late",
         "_observer",
         "_pause",
         "_pauses",
         "_poll",
-        "_polls",
         "_sent_at",
         "_state",
         "_trouble",
         "_woken",
         "context",
+        "last",
+        "polls",
         "task_id",
     )
 
@@ -72,13 +71,13 @@ class Wait(abc.DisposableBase):
         self.context = context
         self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
-        self._deadline = math.inf
+        self._began = 0.0
         self._deadline_timer: Any = None
         self._pause: Pause | None = None
         self._poll: Poll | None = None
-        self._polls = 0
+        self.polls = 0
         self._sent_at = 0.0
-        self._last: TaskSnapshot | None = None
+        self.last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
         self._late: Callable[[], None] | None = None
         self._woken = False
@@ -94,8 +93,8 @@ class Wait(abc.DisposableBase):
                 return
             context.open_waits.add(self)
         try:
+            self._began = context.clock.now()
             if (timeout := context.timeout) is not None:
-                self._deadline = context.clock.now() + timeout
                 self._deadline_timer = context.clock.call_later(timeout, self._expire)
             self._poll_from(_State.IDLE, None)
         except BaseException:
@@ -113,7 +112,8 @@ class Wait(abc.DisposableBase):
             # The answer to a poll that is under way may be older than what this is about.
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
-            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            latest = context.deadline(self._began) - LAST_POLL
+            at = max(min(self._sent_at + WAKE_EVERY, latest), now)
             pause = self._pause
             if pause is None or self._trouble is not None or at >= pause.ends_at:
                 return
@@ -144,11 +144,11 @@ class Wait(abc.DisposableBase):
                 return
             self._state = _State.EMITTING
             self._poll = None
-            self._polls += 1
+            self.polls += 1
             self._sent_at = poll.sent_at
         round_trip = self.context.clock.now() - poll.sent_at
         if snapshot is not None:
-            self._last = snapshot
+            self.last = snapshot
             try:
                 self._observer.on_next(snapshot)
             except BaseException:
@@ -161,8 +161,11 @@ class Wait(abc.DisposableBase):
             delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             delay, end = None, fault
+        except BaseException:  # an interrupt in code of a user
+            self.dispose()
+            raise
         if delay is None:
-            self._end(end)
+            self.end(end)
         else:
             self._rest(delay, error)
 
@@ -174,10 +177,11 @@ class Wait(abc.DisposableBase):
             if snapshot.is_completed:
                 return None, None
             return None, task_exception(self.task_id, snapshot, self.context.cut)
-        left = self._deadline - self.context.clock.now()
-        delay = self._pauses.after(error, left, round_trip)
+        now = self.context.clock.now()
+        left = self.context.deadline(self._began) - now
+        delay = self._pauses.after(snapshot, error, left, round_trip)
         if delay is not None and error is not None and delay < left:
-            log_retry(self.task_id, self._polls, delay, error)
+            log_retry(self, now - self._began, delay, error)
         return delay, error
 
     def _rest(self, delay: float, error: BaseException | None) -> None:
@@ -202,13 +206,10 @@ class Wait(abc.DisposableBase):
         try:
             pause.start(delay)
         except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
-            self._end(fault)
+            self.end(fault)
 
-    def client_closed(self) -> None:
-        """End with an error: the client was closed under this wait."""
-        self._end(ClientClosedError(), self.client_closed)
-
-    def _end(self, error: BaseException | None, late: Callable[[], None] | None = None) -> None:
+    def end(self, error: BaseException | None, late: Callable[[], None] | None = None) -> None:
+        """End; `late` is called after a consumer that is being called, if there is one."""
         if not self._stop(late):
             return
         if error is None:
@@ -218,12 +219,12 @@ class Wait(abc.DisposableBase):
 
     def _expire(self) -> None:
         timeout, poll = cast("float", self.context.timeout), self._poll
-        polls = self._polls + (poll is not None and poll.is_sent)
+        polls = self.polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
-            task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
+            task_id=self.task_id, timeout=timeout, last=self.last, polls=polls
         )
         error.__cause__ = self._trouble
-        self._end(error, self._expire)
+        self.end(error, self._expire)
 
     @override
     def dispose(self) -> None:
@@ -253,8 +254,7 @@ class Wait(abc.DisposableBase):
     def _clean_up(self) -> None:
         if self._deadline_timer is not None:
             self.context.clock.cancel(self._deadline_timer)
-        if self._pause is not None:
-            self._pause.cancel()
-        if self._poll is not None:
-            self._poll.cancel()
+        for part in (self._pause, self._poll):
+            if part is not None:
+                part.cancel()
         self._deadline_timer = self._pause = self._poll = None

@@ -18,7 +18,7 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, checked_id, start_or_dispose
 from .closing import ClientClosedError
-from .log import log_wake_failed
+from .log import log_wake_of_all_failed
 from .outcome import OutcomeObserver
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .._gate.gate import Gate
     from .._merge.sources import Items
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from .arguments import Waits
     from .engine import Wait
 
@@ -43,7 +43,7 @@ def tasks_observable(
     task_ids: TaskIds,
     *,
     max_concurrent: int | None = None,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -103,7 +103,7 @@ def tasks_observable(
             return start_or_dispose(batch.start, batch)
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(None, error)
+            log_wake_of_all_failed(error)
 
         batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         return start_or_dispose(batch.start, batch)

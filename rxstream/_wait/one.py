@@ -16,11 +16,12 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, checked_id, start_or_dispose
 from .log import log_wake_failed
+from .told import tell_of_wait
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
@@ -29,7 +30,7 @@ def task_observable(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -54,8 +55,8 @@ def task_observable(
             mapping, or an object with `.data`: the clients of this package, and those of Stream's
             official SDKs.
         task_id: The id that the operation returned.
-        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
-            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        poll_interval: The pause after each answer: seconds, a timedelta, a schedule of
+            `rxstream.backoff`, or its `by_answer`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
@@ -91,19 +92,25 @@ def task_observable(
             arguments.clock(scheduler if scheduler is not None else subscribed_on)
         )
         if wake is None:
-            return waits.start(task_id, observer)
+            wait = waits.prepare(task_id, observer)
+            tell_of_wait(wait)
+            wait.start()
+            return wait
         downstream = Downstream(observer)
         wait = waits.prepare(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
 
+        tell_of_wait(wait)
+        began = waits.clock.now()
+
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(task_id, error)
+            log_wake_failed(wait, waits.clock.now() - began, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         # A consumer that raises ends the wait, and nothing else disposes of it.
@@ -117,7 +124,7 @@ def wait_for_task(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
 ) -> Any:
@@ -164,7 +171,7 @@ async def wait_for_task_async(
     client: Any,
     task_id: str,
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
 ) -> Any:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .._values import TaskSnapshot
     from .._wait.each import TaskOutcomes
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["CancellableCall", "StreamClient"]
 
@@ -120,7 +120,7 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         self,
         task_id: str,
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
     ) -> Any:
