@@ -16,7 +16,7 @@ from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
 from ._chat import ChatOperations
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import AsyncStarter
 from ._secrets import hidden
@@ -131,8 +131,12 @@ class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperation
             return read_task(*await self._send(request), polled, self._cut)
 
     async def aclose(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -155,6 +159,7 @@ class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperation
         return AsyncTaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         try:
             if self._http_client is not None:
                 answer = await send_async(
@@ -167,7 +172,8 @@ class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperation
                 answer = await self._connections.send(self._outgoing.request(request))
                 self._has_connected = True
         except FAILURES as error:
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

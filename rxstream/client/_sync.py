@@ -16,7 +16,7 @@ from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
 from ._connections import Connections, Ending
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import SyncStarter
 from ._secrets import hidden
@@ -121,8 +121,12 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
         return CancellableCall(self.get_task)
 
     def close(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -145,6 +149,7 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
         return TaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
@@ -161,7 +166,8 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
         except FAILURES as error:
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

@@ -38,11 +38,14 @@ from rxstream import (
     backoff,
     errors,
     results,
+    run,
     task_observable,
     tasks_observable,
     to_async_iterable,
     wait_for_task,
     wait_for_task_async,
+    wait_for_tasks,
+    wait_for_tasks_async,
 )
 from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
@@ -229,6 +232,26 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     tasks_observable(client, mixed)
     assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_loops(client: StreamClient, ids: AsyncIterator[str]) -> None:
+    for outcome in wait_for_tasks(client, ["a", None], max_concurrent=5, timeout=None):
+        assert_type(outcome, TaskOutcome)
+    with client.wait_for_tasks(iter(["a"])) as outcomes:
+        assert_type(next(outcomes), TaskOutcome)
+    wait_for_tasks(client, ids)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    wait_for_tasks(client, ["a"], max_concurrent="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(run(task_observable(client, "id")), TaskSnapshot)
+    assert_type(run(tasks_observable(client, ["a"]), default=None), TaskOutcome | None)
+    run(["a"])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def the_async_loops(client: AsyncStreamClient, ids: AsyncIterator[str]) -> None:
+    async for outcome in wait_for_tasks_async(client, ids, max_concurrent=5):
+        assert_type(outcome, TaskOutcome)
+    async with client.wait_for_tasks(["a", None]) as outcomes:
+        assert_type(await anext(outcomes), TaskOutcome)
+    wait_for_tasks_async(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def the_hub(client: AsyncStreamClient) -> None:
