@@ -139,6 +139,11 @@ def test_a_disposed_subscription_hears_nothing() -> None:
 
         def elsewhere() -> None:
             observable.subscribe(seen.append, scheduler=scheduler).dispose()
+            later = observable.subscribe(
+                lambda _: later.dispose(),
+                on_completed=lambda: seen.append("|"),
+                scheduler=scheduler,
+            )
 
         # Joined by the loop itself, which has no turn before the subscription is disposed.
         thread = threading.Thread(target=elsewhere)
