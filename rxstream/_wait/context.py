@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .._gate.admission import Admission
     from .._text import Cut
     from .._time.clock import Clock
-    from ..backoff import Delays
+    from ..backoff import ByAnswer, Delays
 
 __all__ = ["WaitContext"]
 
@@ -22,7 +23,7 @@ __all__ = ["WaitContext"]
 class WaitContext:
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
-    cadence: Delays | float
+    cadence: Delays | ByAnswer | float
     timeout: float | None
     retry: Delays | None
     clock: Clock
@@ -36,3 +37,7 @@ class WaitContext:
     """Whether this thread holds the lock already."""
     is_closed: bool = False
     """Whether all of them are being disposed: one that leaves the gate must not admit another."""
+
+    def deadline(self, began: float) -> float:
+        """When a wait that began at this moment has to end."""
+        return math.inf if self.timeout is None else began + self.timeout

@@ -18,11 +18,12 @@ from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, start_or_dispose
 from .log import log_wake_failed
 from .tasks import end_at_once, id_to_poll
+from .told import tell_of_wait
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
@@ -31,7 +32,7 @@ def task_observable(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -58,8 +59,8 @@ def task_observable(
             official SDKs.
         task: The handle that an operation returned, or the id of a task. A handle that could not be
             started ends the wait with its `error`.
-        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
-            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        poll_interval: The pause after each answer: seconds, a timedelta, a schedule of
+            `rxstream.backoff`, or its `by_answer`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
@@ -98,19 +99,25 @@ def task_observable(
             return end_at_once(failure, observer, clock)
         waits = arguments.waits(clock)
         if wake is None:
-            return waits.start(task_id, observer)
+            wait = waits.prepare(task_id, observer)
+            tell_of_wait(wait)
+            wait.start()
+            return wait
         downstream = Downstream(observer)
         wait = waits.prepare(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
 
+        tell_of_wait(wait)
+        began = waits.clock.now()
+
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(task_id, error)
+            log_wake_failed(wait, waits.clock.now() - began, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         # A consumer that raises ends the wait, and nothing else disposes of it.
@@ -124,7 +131,7 @@ def wait_for_task(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
 ) -> T:
@@ -171,7 +178,7 @@ async def wait_for_task_async(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
 ) -> T:
