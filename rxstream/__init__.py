@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._values import TaskSnapshot as TaskSnapshot
     from ._wait.handles import AsyncTaskHandle as AsyncTaskHandle
     from ._wait.handles import TaskHandle as TaskHandle
-    from ._wait.many import TaskIds as TaskIds
+    from ._wait.many import Tasks as Tasks
     from ._wait.many import tasks_observable as tasks_observable
     from ._wait.one import task_observable as task_observable
     from ._wait.one import wait_for_task as wait_for_task
@@ -88,7 +88,7 @@ else:
             "RetryOn": "operators._retry_with",
             "Schedule": "backoff",
             "Signal": "operators._signals",
-            "TaskIds": "_wait.many",
+            "Tasks": "_wait.many",
             "TransportErrorType": "errors",
             # modules
             "backoff": "backoff",

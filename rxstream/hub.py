@@ -110,12 +110,12 @@ class TaskHub:
             answer at once.
 
         Raises:
-            TypeError: `task` is neither an id nor a handle.
+            TypeError: `task` is neither.
             ValueError: The id is empty.
         """
-        task_id = id_to_poll(task, "task")
+        task_id = id_to_poll(task)
         if task_id is None:
-            return self._wait_for(task, scheduler=self._scheduler)
+            return self._wait_for(task)
 
         def subscribe(
             observer: abc.ObserverBase[TaskSnapshot[T]],
@@ -160,7 +160,7 @@ class TaskHub:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
         observable = self.observe(task)
-        if self._state.is_being_told_here(id_to_poll(task, "task")):
+        if self._state.is_being_told_here(id_to_poll(task)):
             msg = (
                 "a callback cannot block for its own task, which goes on when the callback returns"
             )
@@ -198,8 +198,8 @@ class _State:
     def is_being_told_here(self, task_id: str | None) -> bool:
         """Whether this thread is in a callback of a task."""
         with self.lock:
-            found = [waits[task_id] for waits in self._by_home.values() if task_id in waits]
-        return any(wait.teller == threading.get_ident() for wait in found)
+            waits = [waits.get(task_id or "") for waits in self._by_home.values()]
+        return any(wait is not None and wait.teller == threading.get_ident() for wait in waits)
 
     def _waits_at(self, clock: Clock) -> dict[str, SharedWait]:
         waits = self._by_home.get(id(clock.home))

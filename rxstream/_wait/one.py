@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, Observer, abc
-from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._checks import is_async, optional
 from .._merge.downstream import Downstream
@@ -17,6 +13,7 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, start_or_dispose
 from .log import log_wake_failed
+from .payload import payload_of, payload_of_async
 from .tasks import end_at_once, id_to_poll
 from .told import tell_of_wait
 
@@ -108,7 +105,6 @@ def task_observable(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
-
         tell_of_wait(wait)
         began = waits.clock.now()
 
@@ -159,19 +155,7 @@ def wait_for_task(
     observable = task_observable(
         client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    with observable.subscribe(last.append, on_error, done.set):
-        done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return payload_of(observable)
 
 
 async def wait_for_task_async(
@@ -203,25 +187,7 @@ async def wait_for_task_async(
         TypeError: As for `task_observable`.
         ValueError: As for `task_observable`.
     """
-    done = asyncio.Event()
-    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
-    failures: list[Exception] = []
     observable = task_observable(
-        client,
-        task,
-        poll_interval=poll_interval,
-        timeout=timeout,
-        retry=retry,
-        scheduler=AsyncIOScheduler(asyncio.get_running_loop()),
+        client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    # An event and not a future: one that was cancelled in this turn takes no answer any more.
-    with observable.subscribe(last.append, on_error, done.set):
-        await done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return await payload_of_async(observable)

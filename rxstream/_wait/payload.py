@@ -25,7 +25,7 @@ __all__ = ["payload_of", "payload_of_async"]
 def payload_of(observable: Observable[TaskSnapshot[T]]) -> T:
     """Block until it ends, and return the payload of its last snapshot."""
     done = threading.Event()
-    end = _End[T](done.set)
+    end: _End[T] = _End(done.set)
     with observable.subscribe(end.on_next, end.on_error, end.on_completed):
         done.wait()
     return end.payload()
@@ -36,7 +36,7 @@ async def payload_of_async(observable: Observable[TaskSnapshot[T]]) -> T:
     loop = asyncio.get_running_loop()
     # An event and not a future: one that was cancelled in this turn takes no answer any more.
     done = asyncio.Event()
-    end = _End[T](lambda: LoopClock(loop).run(done.set))
+    end: _End[T] = _End(lambda: LoopClock(loop).run(done.set))
     scheduler = AsyncIOScheduler(loop)
     with observable.subscribe(end.on_next, end.on_error, end.on_completed, scheduler=scheduler):
         await done.wait()
@@ -66,4 +66,5 @@ class _End(Generic[T]):
             # Many may raise the same exception; none of them shows the frames of the others.
             error, traceback = self._failures.pop()
             raise error.with_traceback(traceback)
-        return cast("T", None) if self._last is None else self._last.result
+        # A wait that completes has emitted a snapshot, and one without a payload is of no type.
+        return cast("T", None if self._last is None else self._last.result)

@@ -31,8 +31,8 @@ from rxstream import (
     StreamException,
     TaskHandle,
     TaskHub,
-    TaskIds,
     TaskOutcome,
+    Tasks,
     TaskSnapshot,
     TransportErrorType,
     backoff,
@@ -277,7 +277,7 @@ def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> Non
     task_observable(client, "id").pipe(rxs.progress())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def the_front_door(client: StreamClient, ids: TaskIds, on: RetryOn, signal: Signal) -> None:
+def the_front_door(client: StreamClient, ids: Tasks, on: RetryOn, signal: Signal) -> None:
     pauses: Delays = backoff.constant(1)
     pause: Duration = timedelta(seconds=1)
     tasks_observable(client, ids, poll_interval=pause, retry=pauses).pipe(

@@ -87,7 +87,7 @@ def test_dir_shows_what_a_user_needs_and_nothing_private(door: Any) -> None:
 def test_every_exception_and_type_is_at_the_front_door() -> None:
     assert set(errors.__all__) <= set(rxstream.__all__)
     assert set(client.__all__) <= set(rxstream.__all__)
-    assert {"Delays", "Duration", "RetryOn", "Schedule", "Signal", "TaskIds"} <= set(dir(rxstream))
+    assert {"Delays", "Duration", "RetryOn", "Schedule", "Signal", "Tasks"} <= set(dir(rxstream))
 
 
 @each_door
