@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from .arguments import Waits
     from .engine import Wait
 
-__all__ = ["TaskIds", "tasks_observable"]
+__all__ = ["Tasks", "tasks_observable"]
 
-TaskIds: TypeAlias = (
+Tasks: TypeAlias = (
     Iterable[str | BaseTaskHandle[T] | None]
     | AsyncIterable[str | BaseTaskHandle[T] | None]
     | Observable[TaskHandle[T]]
@@ -48,7 +48,7 @@ TaskIds: TypeAlias = (
 
 def tasks_observable(
     client: Any,
-    tasks: TaskIds[T],
+    tasks: Tasks[T],
     *,
     max_concurrent: int | None = None,
     poll_interval: PollInterval = 1.0,

@@ -18,22 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["end_at_once", "id_to_ask", "id_to_poll", "outcome_at_once"]
 
 
-def id_to_poll(task: object, name: str = "task_id") -> str | None:
+def id_to_poll(task: object) -> str | None:
     """The id of a task; None: a handle that has none, or that could not be started.
-
-    Args:
-        task: An id or a handle.
-        name: The argument's name, for the error.
 
     Raises:
         TypeError: It is neither an id nor a handle.
         ValueError: The id is empty, or cannot be sent.
     """
     if not isinstance(task, BaseTaskHandle):
-        return text(task, name, NOTHING_TO_WAIT_FOR)
+        return text(task, "task_id", NOTHING_TO_WAIT_FOR)
     if task.error is not None or task.task_id is None:
         return None
-    return text(task.task_id, name)
+    return text(task.task_id, "task_id")
 
 
 def id_to_ask(task: object) -> str:
