@@ -25,6 +25,7 @@ DOORS = [
     "rxstream.hub",
     "rxstream.webhooks",
     "rxstream.webhooks.starlette",
+    "rxstream.results",
 ]
 
 
