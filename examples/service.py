@@ -104,19 +104,30 @@ async def start(export: Export, service: Shared) -> dict[str, str]:
     return {"task_id": task_id}
 
 
+async def statuses_of(
+    task_id: Annotated[str, Depends(may_watch)], service: Shared
+) -> AsyncGenerator[AsyncIterator[TaskSnapshot]]:
+    """Watch an export for as long as the request lives, however it ends.
+
+    When the browser goes, FastAPI closes this, and when the last one has gone, the hub stops
+    polling. Whoever comes late gets the last status at once.
+    """
+    statuses = service.hub.observe(task_id).pipe(rxs.distinct_status())
+    async with aiter(to_async_iterable(statuses)) as watched:
+        yield watched
+
+
 @app.get("/exports/{task_id}/events", response_class=EventSourceResponse)
 async def events(
-    task_id: Annotated[str, Depends(may_watch)], service: Shared
+    task_id: str, statuses: Annotated[AsyncIterator[TaskSnapshot], Depends(statuses_of)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream the statuses of an export, and how it ended.
 
-    When the browser goes, FastAPI cancels this generator, and that disposes the subscription. When
-    the last one has gone, the hub stops polling. FastAPI sends a comment every 15 s in which
-    nothing changes, so that no proxy takes the connection for dead.
+    FastAPI sends a comment every 15 s in which nothing changes, so that no proxy takes the
+    connection for dead.
     """
-    statuses = service.hub.observe(task_id).pipe(rxs.distinct_status())
     try:
-        async for snapshot in to_async_iterable(statuses):
+        async for snapshot in statuses:
             yield ServerSentEvent(event="status", data=status_of(snapshot))
             if snapshot.is_completed:
                 yield ServerSentEvent(event="done", data=snapshot.result or {})
@@ -125,7 +136,7 @@ async def events(
     except TaskTimeoutException as error:
         yield ServerSentEvent(event="late", data={"after": error.timeout})
     except StreamException as error:
-        # It may name what is none of the browser's business.
+        # Its text may name what is none of the browser's business.
         log.warning("task %s cannot be watched: %s", task_id, error)
         yield ServerSentEvent(event="failed", data={"reason": "Its status cannot be read."})
 

@@ -41,6 +41,8 @@ class Stage:
 
     api: TaskServer
     url: str
+    leave: Callable[[], None]
+    """Ends the service."""
 
     def start(self) -> str:
         answer = httpx.post(f"{self.url}/exports", json={"users": ["jane"]})
@@ -87,25 +89,29 @@ def play(example: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             monkeypatch.setenv("STREAM_API_KEY", api.api_key)
             monkeypatch.setenv("STREAM_API_SECRET", api.api_secret)
             monkeypatch.setenv("STREAM_BASE_URL", api.url)
-            return Stage(api, stack.enter_context(_served(example.app)))
+            return Stage(api, *stack.enter_context(_served(example.app)))
 
         yield play
 
 
 @contextmanager
-def _served(app: Any) -> Iterator[str]:
+def _served(app: Any) -> Iterator[tuple[str, Callable[[], None]]]:
     listener = listening_socket("127.0.0.1", 0)
     # As its docstring says for production, or an open stream would hold up the end.
     config = uvicorn.Config(app, lifespan="on", log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
+
+    def leave() -> None:
+        server.should_exit = True
+        thread.join(_PATIENCE)
+
     try:
         until(lambda: server.started or not thread.is_alive(), "the start of uvicorn")
         assert server.started
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", leave
     finally:
-        server.should_exit = True
-        thread.join(_PATIENCE)
+        leave()
         listener.close()
     assert not thread.is_alive()
