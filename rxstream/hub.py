@@ -144,19 +144,24 @@ class TaskHub:
     def wait_blocking(self, task: str) -> Any:
         """Block until a task is done, and return its result payload.
 
-        Do not call it in a callback of the same task, which would wait for itself.
-
         Args:
             task: As for `observe`.
 
         Raises:
             Exception: As for `wait_for_task`.
             TypeError: The client is async.
+            RuntimeError: It is called in a callback of the same task, which would wait for itself.
         """
         if self._is_async:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
-        return payload_of(self.observe(task))
+        observable = self.observe(task)
+        if self._state.is_being_told_here(_id_of(task)):
+            msg = (
+                "a callback cannot block for its own task, which goes on when the callback returns"
+            )
+            raise RuntimeError(msg)
+        return payload_of(observable)
 
 
 class _State:
@@ -185,6 +190,12 @@ class _State:
             known = waits.get(task_id)
             wait = waits[task_id] = known or SharedWait(task_id, clock, self)
             return wait.join(observer), None if known else wait
+
+    def is_being_told_here(self, task_id: str) -> bool:
+        """Whether this thread is in a callback of a task."""
+        with self.lock:
+            waits = [waits.get(task_id) for waits in self._by_home.values()]
+        return any(wait is not None and wait.teller == threading.get_ident() for wait in waits)
 
     def _waits_at(self, clock: Clock) -> dict[str, SharedWait]:
         waits = self._by_home.get(id(clock.home))

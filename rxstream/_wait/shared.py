@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from reactivex.disposable import SingleAssignmentDisposable
@@ -9,7 +10,6 @@ from reactivex.disposable import SingleAssignmentDisposable
 from .watcher import Watcher, tell_completed, tell_error, tell_next
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from reactivex import Observable, abc
@@ -35,7 +35,7 @@ class Owner(Protocol):
 class SharedWait:
     """One wait on one task. It lives as long as it runs and somebody watches."""
 
-    __slots__ = ("_is_over", "_last", "_owner", "_wait", "_watchers", "clock", "task_id")
+    __slots__ = ("_is_over", "_last", "_owner", "_wait", "_watchers", "clock", "task_id", "teller")
 
     def __init__(self, task_id: str, clock: Clock, owner: Owner) -> None:
         self.task_id = task_id
@@ -45,6 +45,8 @@ class SharedWait:
         self._wait = SingleAssignmentDisposable()
         self._last: TaskSnapshot | None = None
         self._is_over = False
+        self.teller: int | None = None
+        """The thread that is telling of an answer; until it is done, there is no other."""
 
     def join(self, observer: abc.ObserverBase[TaskSnapshot]) -> Watcher:
         """Let one more watch, who hears of the last answer first. The lock is held."""
@@ -68,7 +70,11 @@ class SharedWait:
         with self._owner.lock:
             self._last = snapshot
             watchers = self._hand_over(tell_next(snapshot))
-        _tell(watchers)
+        self.teller = threading.get_ident()
+        try:
+            _tell(watchers)
+        finally:
+            self.teller = None
 
     def _on_error(self, error: Exception) -> None:
         self._end(tell_error(error))

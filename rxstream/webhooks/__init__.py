@@ -2,9 +2,12 @@
 
 ::
 
-    events = WebhookEvents(api_secret)
-    events.receive(body, headers)                      # in the route that Stream calls
-    task_observable(client, task_id, wake=events)      # polls at once
+    from rxstream.webhooks import WebhookEvents
+
+    events = WebhookEvents("your-api-secret")
+    wait = task_observable(FakeAsyncClient("running"), "id", wake=events)
+
+In the route that Stream calls, `events.receive(body, headers)` then makes the wait poll at once.
 
 `rxstream.webhooks.starlette` has the route, for Starlette and FastAPI.
 """

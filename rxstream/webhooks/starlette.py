@@ -36,6 +36,11 @@ def webhook_route(path: str, events: WebhookEvents) -> Route:
 
     ::
 
+        from starlette.applications import Starlette
+        from rxstream.webhooks import WebhookEvents
+        from rxstream.webhooks.starlette import webhook_route
+
+        events = WebhookEvents("your-api-secret")
         app = Starlette(routes=[webhook_route("/webhook", events)])
 
     It answers 200 to each webhook of Stream, 401 to a wrong signature, 413 to a body that is too

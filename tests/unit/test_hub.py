@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+from reactivex import operators as ops
 from reactivex.subject import Subject
 
 from rxstream import TaskSnapshot
@@ -440,6 +441,65 @@ def test_threads_share_a_wait_and_block_for_its_payload() -> None:
         thread.join()
     assert payloads == [7] * 8
     assert client.polls(TASK) == 3
+
+
+def test_a_callback_that_blocks_for_its_own_task_is_told_so() -> None:
+    hub = TaskHub(FakeClient(["running", completed(7)]), poll_interval=0.01)
+    told: list[str] = []
+
+    def block(snapshot: TaskSnapshot) -> None:
+        try:
+            told.append(hub.wait_blocking(TASK))
+        except RuntimeError as error:
+            told.append(str(error))
+
+    hub.observe(TASK).subscribe(block)
+    assert hub.wait_blocking(TASK) == 7
+    assert told[0].startswith("a callback cannot block for its own task")
+
+
+def test_a_callback_may_block_for_another_task() -> None:
+    hub = TaskHub(FakeClient(["running", completed(7)]), poll_interval=0.01)
+    told: list[int] = []
+    hub.observe(TASK).subscribe(lambda _: told.append(hub.wait_blocking("another")))
+    assert hub.wait_blocking(TASK) == 7
+    assert told[0] == 7
+
+
+def test_one_item_is_enough_for_some(stage: Any) -> None:
+    time, client, hub = stage("running")
+    seen: list[TaskSnapshot] = []
+    hub.observe(TASK).pipe(ops.take(1)).subscribe(seen.append)
+    time.start()
+    assert (len(seen), client.polls(TASK), client.in_flight) == (1, 1, 0)
+    assert not hub._state._by_home
+
+
+def test_threads_that_come_and_go_all_the_time() -> None:
+    client = FakeClient(["running"] * 30 + [completed(7)])
+    hub = TaskHub(client, poll_interval=0.001)
+    stayed: list[TaskSnapshot] = []
+    done = threading.Event()
+    hub.observe(TASK).subscribe(stayed.append, None, done.set)
+    over = threading.Event()
+    wrong: list[Any] = []
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            with hub.observe(TASK).subscribe(on_error=wrong.append):
+                pass
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert done.wait(30)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(stayed) == 31
+    assert client.polls(TASK) == 31
+    assert not hub._state._by_home
 
 
 def test_a_fault_on_a_thread_goes_to_the_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
