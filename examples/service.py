@@ -46,11 +46,12 @@ class Service:
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Service]]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """Open the client when the server starts, and close it at the end."""
     async with AsyncStreamClient() as client:
         hub = TaskHub(client, poll_interval=POLL_INTERVAL, timeout=DEADLINE)
-        yield {"service": Service(client, hub)}
+        app.state.service = Service(client, hub)
+        yield
 
 
 app = FastAPI(lifespan=lifespan)
@@ -58,7 +59,7 @@ app = FastAPI(lifespan=lifespan)
 
 async def service_of(request: Request) -> Service:
     """Give what `lifespan` made."""
-    return cast("Service", request.state.service)
+    return cast("Service", request.app.state.service)
 
 
 Shared = Annotated[Service, Depends(service_of)]

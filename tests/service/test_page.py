@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,19 +40,31 @@ FLAGS: Final = (
 )
 
 
-@pytest.fixture(autouse=True)
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no alarm to end a hang")
+
+
+@contextmanager
 def time_limit() -> Iterator[None]:
-    """End a test whose browser hangs; everything here waits on the main thread."""
+    """End what hangs; all that talks to the browser waits on the main thread."""
 
     def on_alarm(_number: int, _frame: FrameType | None) -> None:
         msg = f"the browser took longer than {TIME_LIMIT} s"
         raise TimeoutError(msg)
 
     before = signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(TIME_LIMIT)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    # Again and again, since what cleans up may hang too.
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT, TIME_LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def limited() -> Iterator[None]:
+    with time_limit():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +81,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
         options.add_argument(flag)
     with assert_nothing_left():
         # The driver's path is given, so that selenium looks for none to download.
-        driver = webdriver.Chrome(options, Service(DRIVER))
-        driver.set_page_load_timeout(20)
+        with time_limit():
+            driver = webdriver.Chrome(options, Service(DRIVER))
         try:
             yield driver
         finally:
-            driver.quit()
+            with time_limit():
+                driver.quit()
     until(lambda: not processes_with(str(profile)), "the end of the browser's processes")
 
 

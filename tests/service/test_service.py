@@ -138,11 +138,11 @@ def test_who_reads_nothing_and_goes_stops_the_polling_too(
             if message["type"] == "http.response.body":
                 await asyncio.get_running_loop().create_future()
 
-        async with example.lifespan(example.app) as state:
+        async with example.lifespan(example.app):
             path = f"/exports/{task_id}/events"
-            state["service"].started.append(task_id)
+            example.app.state.service.started.append(task_id)
             scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
-            scope |= {"headers": [], "query_string": b"", "state": state}
+            scope |= {"headers": [], "query_string": b""}
             stream = asyncio.create_task(example.app(scope, receive, send))
             await asyncio.to_thread(stage.expect_polls_to_go_on)
             gone.set()
