@@ -69,8 +69,8 @@ async def may_watch(task_id: str, service: Shared) -> str:
     """Let nobody watch a task by its id alone.
 
     Authorisation is yours. An id is no secret, and the result holds a link to the exported data.
-    Here, only what this process has started may be watched. In your application, look the id up
-    in your database, and check that the export belongs to the user who asks.
+    Here, whatever this process has started may be watched, by anybody. In your application, look
+    the id up in your database, and check that the export belongs to the user who asks.
     """
     if task_id not in service.started:
         raise HTTPException(404, "There is no such export.")
@@ -131,7 +131,7 @@ async def events(
         async for snapshot in statuses:
             yield ServerSentEvent(event="status", data=status_of(snapshot))
             if snapshot.is_completed:
-                yield ServerSentEvent(event="done", data=snapshot.result or {})
+                yield ServerSentEvent(event="done", data=link_of(snapshot))
     except StreamTaskException as error:
         yield ServerSentEvent(event="failed", data={"reason": error.description})
     except TaskTimeoutException as error:
@@ -147,6 +147,15 @@ def status_of(snapshot: TaskSnapshot) -> dict[str, Any]:
     created = snapshot.created_at
     age = 0.0 if created is None else (datetime.now(UTC) - created).total_seconds()
     return {"status": snapshot.status, "age": max(age, 0.0)}
+
+
+def link_of(snapshot: TaskSnapshot) -> dict[str, str]:
+    """Give the link to the exported data, if the result holds one."""
+    match snapshot.result:
+        case {"url": str(url)}:
+            return {"url": url}
+        case _:
+            return {}
 
 
 def main() -> None:

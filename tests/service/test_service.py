@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 RESULT = {"url": "https://example.com/export.json"}
+DEEP: Any = json.loads("[" * 500 + "]" * 500)
 
 
 @contextmanager
@@ -64,9 +65,16 @@ def test_an_export_is_started_and_streamed_to_its_end(play: Callable[..., Stage]
     assert stage.api.polls() == 4
 
 
+@pytest.mark.parametrize("result", [None, "text", ["list"], {"url": 1}, {"other": "field"}, DEEP])
+def test_a_result_without_a_link_is_an_end_too(play: Callable[..., Stage], result: Any) -> None:
+    stage = play([completed(result)])
+    assert all_events(stage, stage.start())[-1] == ("done", {})
+
+
 def test_there_are_heartbeats_while_nothing_changes(
     play: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Private, but FastAPI has it for tests; where it is gone, this fails.
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
     stage = play([hang()])
     with watching(stage, stage.start()) as events:
