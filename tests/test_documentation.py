@@ -19,9 +19,9 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 import rxstream
 from rxstream import testing
 from rxstream.testing import FakeAsyncClient, TaskServer, assert_nothing_left, completed
+from tests.typing.pages import PAGES
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
