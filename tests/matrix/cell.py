@@ -229,7 +229,7 @@ class Cell:
                 *("request ends", gone),
                 lambda: is_empty() and not (server.stuck and is_asked),
                 # A thread that reads 24 MB of JSON cannot be stopped in the middle.
-                patience=PATIENCE if self.fault.is_big else MARGIN,
+                patience=4 * PATIENCE if self.fault.is_big else MARGIN,
             ),
             _Goal("", "", lambda: self._settle(server)),
             _Goal("place", back, is_empty, patience=PATIENCE),
