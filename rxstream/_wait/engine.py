@@ -72,7 +72,7 @@ class Wait(abc.DisposableBase):
         self._deadline = math.inf
         self._deadline_timer: Any = None
         self._pause: Pause | None = None
-        self._poll: Poll | None = None
+        self._poll: Poll[TaskSnapshot] | None = None
         self._polls = 0
         self._sent_at = 0.0
         self._last: TaskSnapshot | None = None
@@ -122,7 +122,7 @@ class Wait(abc.DisposableBase):
 
     def _poll_from(self, before: _State, pause: Pause | None) -> None:
         context = self._context
-        poll = Poll(self, context)
+        poll: Poll[TaskSnapshot] = Poll(self, self.task_id, context)
         with context.lock:
             if self._state is not before or self._pause is not pause:
                 return
@@ -131,7 +131,7 @@ class Wait(abc.DisposableBase):
         context.gate.enter(poll, context.clock)
 
     def receive(
-        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+        self, poll: Poll[TaskSnapshot], snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
         """Take an answer."""
         with self._context.lock:
