@@ -4,6 +4,7 @@ from . import backoff, errors, operators, results
 from ._async_iterable import to_async_iterable
 from ._gate.gate import Gate
 from ._gate.statistics import GateStatistics
+from ._start.many import start_tasks
 from ._values import BaseTaskHandle, RateLimitInfo, TaskOutcome, TaskSnapshot
 from ._version import __version__
 from ._wait.handles import AsyncTaskHandle, TaskHandle
@@ -13,6 +14,7 @@ from ._wait.tally import Progress
 from .client import AsyncStreamClient, StreamClient
 
 __all__ = [  # noqa: RUF022 -- grouped: waiting, clients, values, modules
+    "start_tasks",
     "task_observable",
     "tasks_observable",
     "to_async_iterable",

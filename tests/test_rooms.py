@@ -37,11 +37,12 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_merge": {"_shared", "_time"},
     "_wait": ALL_PRIVATE | {"errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
+    "_start": ALL_PRIVATE | {"_batch", "_wait", "backoff", "errors"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "client": {"_batch", "_checks", "_shared", "_text", "_time", "_values", "_version"}
     | {"_wait", "_wire", "backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
-    "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
+    "__init__": {"_async_iterable", "_gate", "_start", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "operators", "results"},
     "testing": {"_checks", "_time", "_values", "_wire", "errors"},
 }

@@ -34,7 +34,7 @@ class _State(Enum):
 class Poller(Protocol[A_contra]):
     """Who polls."""
 
-    def receive(self, poll: Any, answer: A_contra | None, error: BaseException | None) -> None:
+    def receive(self, poll: Any, answer: A_contra | None, error: BaseException | None, /) -> None:
         """Take the answer, where the consumer may be called."""
         ...
 
