@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from .._batch import batch_of
 from .._checks import function, is_async, whole
@@ -95,9 +95,8 @@ class Operation:
                 "that it is; declare it with `async def`, or use functools.partial for a lambda"
             )
             raise TypeError(msg)
-        if isinstance(answer, BaseTaskHandle):
-            handle: BaseTaskHandle = answer
-            return handle if handle.items else replace(handle, items=items)
+        if _is_handle(answer):
+            return answer if answer.items else replace(answer, items=items)
         task_id, rate_limit = read_start(answer)
         return self._kind(task_id, self.name, items, rate_limit=rate_limit, client=self.client)
 
@@ -144,6 +143,10 @@ def operation_of(operation: Any) -> Operation:
         batch,
         _is_async(inner) or (callable(getattr(client, "get_task", None)) and is_async(client)),
     )
+
+
+def _is_handle(value: object) -> TypeGuard[BaseTaskHandle]:
+    return isinstance(value, BaseTaskHandle)
 
 
 def _is_async(inner: Any) -> bool:
