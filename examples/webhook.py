@@ -67,10 +67,7 @@ async def main() -> int:
             base_url="http://app.example",
         ) as stream,
     ):
-        task_id = await client.export_users(["rxstream-webhook"])
-        if task_id is None:
-            print("Stream started no task: there is nothing to wait for")
-            return 1
+        task_id = str(await client.export_users(["rxstream-webhook"]))
         began = asyncio.get_running_loop().time()
         wait = asyncio.create_task(watch(client, task_id, events))
 

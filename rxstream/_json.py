@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ._checks import to_mapping
 from ._text import brief, is_nested_deeply, shown
 
-__all__ = ["packed", "to_json", "unpacked"]
+__all__ = ["error_to_json", "packed", "to_json", "unpacked"]
+
+# What exceptions of ours know beside their text.
+_FIELDS_OF_ERRORS: Final = (
+    *("error_type", "description", "stack_trace", "version"),
+    *("status_code", "code", "request_id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,13 @@ def to_json(value: object) -> Any:
         return json.loads(json.dumps(value, default=_replacement))
     except (RecursionError, TypeError, ValueError):
         return brief(value)
+
+
+def error_to_json(error: Exception) -> dict[str, Any]:
+    """Give an exception as JSON: `type`, `message`, and those of `error_type` and so on it has."""
+    known = {name: getattr(error, name, None) for name in _FIELDS_OF_ERRORS}
+    told = {name: to_json(value) for name, value in known.items() if value is not None}
+    return {"type": type(error).__name__, "message": shown(error), **told}
 
 
 def packed(value: object) -> object:

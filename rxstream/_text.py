@@ -18,6 +18,7 @@ __all__ = [
     "cut",
     "cut_of",
     "is_nested_deeply",
+    "labelled",
     "one_line",
     "picklable",
     "printable",
@@ -30,6 +31,7 @@ Cut: TypeAlias = "Callable[[str], str]"
 
 _TEXT_LENGTH: Final = 4_000
 _LINE_LENGTH: Final = 500
+_VALUE_LENGTH: Final = 80
 _DEPTH: Final = 10
 # What a copy may hold: characters, each entry counting as some.
 _SIZE: Final = 16_000
@@ -100,6 +102,16 @@ def brief(value: object) -> str:
         return cut(repr(bounded(value) if is_data else value))
     except Exception:  # noqa: BLE001 -- a foreign __repr__ may raise anything
         return f"<{type(value).__name__}>"
+
+
+def labelled(name: str, told: Mapping[str, object]) -> str:
+    """Give `name(field=value, …)` on one line, long values cut."""
+    texts = ((field, printable(brief(value))) for field, value in told.items())
+    parts = (
+        f"{field}={text}" if len(text) <= _VALUE_LENGTH else f"{field}={text[: _VALUE_LENGTH - 1]}…"
+        for field, text in texts
+    )
+    return f"{name}({', '.join(parts)})"
 
 
 def picklable(value: Any) -> Any:

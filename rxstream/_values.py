@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, cast
 
 from typing_extensions import TypeVar
 
-from ._json import packed, to_json, unpacked
-from ._text import brief, printable, shown
+from ._frozen import frozen
+from ._json import error_to_json, packed, to_json, unpacked
+from ._text import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-__all__ = ["BaseTaskHandle", "RateLimitInfo", "T", "TaskOutcome", "TaskSnapshot", "is_snapshot"]
+__all__ = [
+    "BaseTaskHandle",
+    "RateLimitInfo",
+    "T",
+    "TaskOutcome",
+    "TaskSnapshot",
+    "frozen",
+    "is_snapshot",
+]
 
 T = TypeVar("T", default=Any)
 """The payload of a task; of a bare id nothing is known."""
@@ -24,13 +33,7 @@ T_co = TypeVar("T_co", covariant=True, default=Any)
 _COMPLETED: Final = "completed"
 _FAILED: Final = frozenset({"failed", "error"})
 
-# What exceptions of ours know beside their text.
-_FIELDS_OF_ERRORS: Final = (
-    *("error_type", "description", "stack_trace", "version"),
-    *("status_code", "code", "request_id"),
-)
 _BESIDE: Final = frozenset({"raw", "rate_limit"})
-_LONGEST_SHOWN: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class RateLimitInfo:
     """Time from the answer to the end of the window; it does not depend on the local clock."""
 
 
+@frozen
 @dataclass(frozen=True, slots=True, repr=False)
 class BaseTaskHandle(Generic[T_co]):
     """What an operation started: pass it to whatever takes the id of a task.
@@ -78,19 +82,28 @@ class BaseTaskHandle(Generic[T_co]):
     def __repr__(self) -> str:
         """Show the id, the operation and how many items, and the error if there is one."""
         shown = {"task_id": self.task_id, "operation": self.operation, "items": len(self.items)}
-        return _shown(self, shown | ({"error": self.error} if self.error is not None else {}))
+        return labelled(
+            type(self).__name__, shown | ({"error": self.error} if self.error is not None else {})
+        )
 
     def __hash__(self) -> int:
         """Leave out the items, which may be mappings."""
         return hash((self.task_id, self.operation))
 
-    def __getstate__(self) -> list[object]:
-        return _state_of(self)
+    # Not __getstate__, which a dataclass with slots replaces in each subclass.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields of this class, and no client, which holds the secret."""
+        known = (self.task_id, self.operation, self.items, self.error)
+        return _handle_of, (type(self), known, packed(self.answer))
 
-    def __setstate__(self, state: list[object]) -> None:
-        _restore(self, state)
+
+def _handle_of(
+    kind: type[BaseTaskHandle], known: tuple[Any, Any, Any, Any], answer: Any
+) -> BaseTaskHandle:
+    return kind(*known, cast("Any", unpacked(answer)))
 
 
+@frozen
 @dataclass(frozen=True, slots=True, repr=False)
 class TaskSnapshot(Generic[T_co]):
     """One answer of `GET /api/v2/tasks/{id}`: what a task looked like at one moment.
@@ -143,15 +156,17 @@ class TaskSnapshot(Generic[T_co]):
 
     def __repr__(self) -> str:
         """Show the fields that say something on one line, long ones cut, and not `raw`."""
-        return _shown(self, _told(self))
+        return labelled(type(self).__name__, _told(self))
 
     def __getstate__(self) -> list[object]:
-        return _state_of(self)
+        return [packed(getattr(self, field.name)) for field in fields(self)]
 
     def __setstate__(self, state: list[object]) -> None:
-        _restore(self, state)
+        for each, item in zip(fields(self), state, strict=True):
+            object.__setattr__(self, each.name, unpacked(item))
 
 
+@frozen
 @dataclass(frozen=True, slots=True, repr=False)
 class TaskOutcome(Generic[T_co]):
     """How one wait ended, as a value."""
@@ -202,7 +217,7 @@ class TaskOutcome(Generic[T_co]):
             "task_id": self.task_id,
             "status": None if self.snapshot is None else self.snapshot.status,
             "result": to_json(self.result),
-            "error": None if self.error is None else _error_fields(self.error),
+            "error": None if self.error is None else error_to_json(self.error),
             "polls": self.polls,
             "elapsed": self.elapsed,
             "items": to_json(self.items),
@@ -210,7 +225,7 @@ class TaskOutcome(Generic[T_co]):
 
     def __repr__(self) -> str:
         """Show the fields that say something on one line, long ones cut."""
-        return _shown(self, _told(self))
+        return labelled(type(self).__name__, _told(self))
 
 
 def is_snapshot(value: object) -> TypeGuard[TaskSnapshot]:
@@ -222,27 +237,3 @@ def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:
     """The fields that differ from their default."""
     found = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "raw")
     return {field.name: it for field, it in found if it is not field.default}
-
-
-def _shown(value: object, told: Mapping[str, object]) -> str:
-    texts = ((name, printable(brief(it))) for name, it in told.items())
-    parts = (
-        f"{name}={text}" if len(text) <= _LONGEST_SHOWN else f"{name}={text[: _LONGEST_SHOWN - 1]}…"
-        for name, text in texts
-    )
-    return f"{type(value).__name__}({', '.join(parts)})"
-
-
-def _error_fields(error: Exception) -> dict[str, Any]:
-    known = {name: getattr(error, name, None) for name in _FIELDS_OF_ERRORS}
-    told = {name: to_json(value) for name, value in known.items() if value is not None}
-    return {"type": type(error).__name__, "message": shown(error), **told}
-
-
-def _state_of(value: TaskSnapshot | BaseTaskHandle) -> list[object]:
-    return [packed(getattr(value, field.name)) for field in fields(value)]
-
-
-def _restore(value: TaskSnapshot | BaseTaskHandle, state: list[object]) -> None:
-    for each, item in zip(fields(value), state, strict=True):
-        object.__setattr__(value, each.name, unpacked(item))

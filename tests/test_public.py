@@ -21,6 +21,7 @@ DOORS = [
     "rxstream.testing",
     "rxstream.client",
     "rxstream.progress_bar",
+    "rxstream.results",
 ]
 
 

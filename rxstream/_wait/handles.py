@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import TypeVar, override
+from typing_extensions import TypeVar
 
+from .._frozen import frozen
 from .._values import BaseTaskHandle
 from ..backoff import DEFAULT_RETRY
 from .one import task_observable, wait_for_task, wait_for_task_async
@@ -23,6 +24,7 @@ __all__ = ["AsyncTaskHandle", "TaskHandle"]
 T_co = TypeVar("T_co", covariant=True, default=Any)
 
 
+@frozen
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _ClientHandle(BaseTaskHandle[T_co]):
     """A handle that knows the client which started it."""
@@ -67,16 +69,8 @@ class _ClientHandle(BaseTaskHandle[T_co]):
             raise RuntimeError(msg)
         return self.client
 
-    @override
-    def __getstate__(self) -> list[object]:
-        # Without the client, which holds the secret.
-        return BaseTaskHandle.__getstate__(self)[:-1]
 
-    @override
-    def __setstate__(self, state: list[object]) -> None:
-        BaseTaskHandle.__setstate__(self, [*state, None])
-
-
+@frozen
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TaskHandle(_ClientHandle[T_co]):
     """What an operation of a sync client started."""
@@ -100,6 +94,7 @@ class TaskHandle(_ClientHandle[T_co]):
         )
 
 
+@frozen
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AsyncTaskHandle(_ClientHandle[T_co]):
     """What an operation of an async client started."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import AsyncIterable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reactivex import Observable, abc
@@ -184,7 +183,7 @@ class _Batch(abc.DisposableBase):
             also = self._also.pop(outcome.task_id, ())
             items = [(asked, self._items.pop(asked, ())) for asked in (number, *also)]
         for asked, own in items:
-            self._end_at_once(replace(outcome, items=own) if own else outcome, asked)
+            self._end_at_once(_with_items(outcome, own) if own else outcome, asked)
 
     def _close(self) -> None:
         self._waits.close()
@@ -201,6 +200,12 @@ class _Batch(abc.DisposableBase):
 
     def _named(self, named: object) -> Wait | None:
         return self._running.get(named) if isinstance(named, str) else None
+
+
+def _with_items(outcome: TaskOutcome, items: tuple[Any, ...]) -> TaskOutcome:
+    # `replace` of dataclasses takes four times as long.
+    known = (outcome.task_id, outcome.snapshot, outcome.error, outcome.polls, outcome.elapsed)
+    return TaskOutcome(*known, items)
 
 
 def _items_of(task: object) -> tuple[Any, ...]:

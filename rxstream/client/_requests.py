@@ -65,7 +65,6 @@ class Operation(Generic[P, T_co]):
     def __get__(self, client: None, owner: object = None) -> Callable[Concatenate[Any, P], Any]: ...
     def __get__(self, client: Any, owner: object = None) -> Any:
         """Return the method of a client."""
-        raise NotImplementedError
 
 
 def operation(

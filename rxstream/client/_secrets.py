@@ -115,7 +115,7 @@ class WithoutSecrets:
 
     __slots__ = ("_handled", "_redactor", "_request_id")
 
-    def __init__(self, redactor: Redactor, request_id: str) -> None:
+    def __init__(self, redactor: Redactor, request_id: str | None = None) -> None:
         self._redactor = redactor
         self._request_id = request_id
         self._handled = sys.exception()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reactivex.scheduler import VirtualTimeScheduler
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator, Mapping
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, TaskSnapshot
     from ._script import ScriptLike
 
 __all__ = ["Fake", "connection_reset"]
@@ -81,7 +81,7 @@ class Fake:
         """The highest number of calls that were under way at once."""
         return self._log.most_in_flight
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many calls there were.
 
         Args:

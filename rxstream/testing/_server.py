@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from .._values import BaseTaskHandle
     from ._log import RequestRecord
     from ._script import Script, ScriptLike
 
@@ -138,7 +139,7 @@ class TaskServer:
         """How many connections are open; 0 in process."""
         return 0 if self._server is None else self._server.connections
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many polls there were.
 
         Args:

@@ -17,14 +17,18 @@ from reactivex.scheduler import TimeoutScheduler
 
 from rxstream import (
     AsyncStreamClient,
+    AsyncTaskHandle,
+    BaseTaskHandle,
     Gate,
     GateStatistics,
     Progress,
     StreamClient,
+    TaskHandle,
     TaskOutcome,
     TaskSnapshot,
     backoff,
     errors,
+    results,
     task_observable,
     tasks_observable,
     to_async_iterable,
@@ -71,8 +75,9 @@ def the_observable(client: StreamClient, other: AsyncStreamClient) -> None:
 def the_sync_client() -> None:
     with StreamClient("key", "secret", timeout=timedelta(seconds=3)) as client:
         assert_type(client, StreamClient)
-        assert_type(client.delete_channels(["messaging:c1"], hard_delete=True), str | None)
-        assert_type(client.export_feed_user_data("u1"), str | None)
+        deleted = client.delete_channels(["messaging:c1"], hard_delete=True)
+        assert_type(deleted, TaskHandle[results.Deleted])
+        assert_type(client.export_feed_user_data("u1"), TaskHandle[Any])
         assert_type(client.get_task("id"), TaskSnapshot)
         assert_type(client.wait_for_task("id"), Any)
         assert_type(wait_for_task(client, "id"), Any)
@@ -87,8 +92,9 @@ def the_sync_client() -> None:
 async def the_async_client() -> None:
     async with AsyncStreamClient("key", token="token") as client:
         assert_type(client, AsyncStreamClient)
-        assert_type(await client.delete_channels(["messaging:c1"]), str | None)
-        assert_type(await client.bulk_image_moderation("https://…"), str | None)
+        deleted = await client.delete_channels(["messaging:c1"])
+        assert_type(deleted, AsyncTaskHandle[results.Deleted])
+        assert_type(await client.bulk_image_moderation("https://…"), AsyncTaskHandle[Any])
         assert_type(await client.get_task("id"), TaskSnapshot)
         assert_type(await client.wait_for_task("id"), Any)
         assert_type(await wait_for_task_async(client, "id"), Any)
@@ -105,6 +111,52 @@ async def the_async_client() -> None:
         AsyncStreamClient("key", transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         to_async_iterable(["id"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         to_async_iterable(Observable[int](), overflow="block")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def the_readme() -> None:
+    async with AsyncStreamClient() as client:
+        task = await client.delete_channels(["messaging:c1"], hard_delete=True)
+        statuses = task_observable(client, task, poll_interval=backoff.exponential(0.5, 1.2))
+        last = await statuses.pipe(ops.do_action(print))
+        assert_type(last, TaskSnapshot[results.Deleted])
+        assert_type(last.result["messaging:c1"]["status"], str)
+
+
+async def the_handles(
+    client: StreamClient, other: AsyncStreamClient, anything: BaseTaskHandle, each: list[str]
+) -> None:
+    export = client.export_users(["jane"])
+    assert_type(export, TaskHandle[results.Export])
+    assert_type(export.task_id, str | None)
+    assert_type(export.wait(timeout=5)["url"], str)
+    export.wait()["link"]  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    assert_type(export.observe(), Observable[TaskSnapshot[results.Export]])
+    assert_type(task_observable(client, export), Observable[TaskSnapshot[results.Export]])
+    assert_type(task_observable(client, "id"), Observable[TaskSnapshot[Any]])
+    piped = export.observe().pipe(rxs.distinct_status(), rxs.log_to(), rxs.result())
+    assert_type(piped, Observable[results.Export])
+    assert_type(await piped, results.Export)
+    assert_type((await export.observe()).result["url"], str)
+    assert_type(export.observe().pipe(rxs.settle(export)), Observable[TaskOutcome[results.Export]])
+    assert_type(client.wait_for_task(export), results.Export)
+    assert_type(wait_for_task(client, export), results.Export)
+    assert_type(client.get_task(export), TaskSnapshot[results.Export])
+    batch = await other.channel_batch_update("hide", {"cids": {"$in": each}})
+    assert_type(batch, AsyncTaskHandle[results.ChannelBatch])
+    assert_type((await batch.wait())["success_channels_count"], int)
+    (await batch.wait())["successes"]  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    assert_type(await other.wait_for_task(batch), results.ChannelBatch)
+    assert_type(await wait_for_task_async(other, batch), results.ChannelBatch)
+    outcomes = tasks_observable(client, (client.export_users([user]) for user in each))
+    assert_type(outcomes, Observable[TaskOutcome[results.Export]])
+    first = await outcomes
+    assert_type(first.unwrap()["url"], str)
+    assert_type(first.items, tuple[Any, ...])
+    assert_type(first.to_dict(), dict[str, Any])
+    first.unwrap()["link"]  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    assert_type(task_observable(client, anything), Observable[TaskSnapshot[Any]])
+    client.delete_users(["jane"], hard=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await other.check_moderation("message", "m1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def the_errors(error: errors.StreamException) -> None:
@@ -148,6 +200,8 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     assert_type(tasks_observable(client, ["a", None]), Observable[TaskOutcome])
     assert_type(tasks_observable(client, ids, max_concurrent=5), Observable[TaskOutcome])
     assert_type(tasks_observable(client, pushed), Observable[TaskOutcome])
+    mixed: list[str | TaskHandle[results.Export] | None] = ["a", None]
+    tasks_observable(client, mixed)
     assert_type(tasks_observable(client, ["a"]).pipe(ops.map(TaskOutcome.unwrap)), Observable[Any])
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
