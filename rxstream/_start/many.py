@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, overload
 
 from reactivex import Observable, abc
 from typing_extensions import override
@@ -41,6 +41,19 @@ Source: TypeAlias = Iterable[_I] | AsyncIterable[_I] | Observable[_I]
 _MAX_CONCURRENT: Final = 10
 
 
+class _Response(Protocol):
+    """An answer of an official SDK."""
+
+    @property
+    def data(self) -> Any:
+        """Its JSON object."""
+        ...
+
+
+# Not `object`, or mypy could not choose between this and the handles of our clients.
+_Answer: TypeAlias = str | Mapping[str, Any] | _Response | None
+
+
 @overload
 def start_tasks(
     operation: Callable[..., TaskHandle[T]],
@@ -65,7 +78,7 @@ def start_tasks(
 ) -> Observable[AsyncTaskHandle[T]]: ...
 @overload
 def start_tasks(
-    operation: Callable[[list[_I]], object],
+    operation: Callable[[list[_I]], _Answer] | Callable[[list[_I]], Awaitable[_Answer]],
     items: Source[_I],
     *,
     batch_size: int | None = None,
