@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._checks import seconds
+from .._text import one_line
 from .._wire.failures import add_gave_up_note, is_transient
 from ..errors import (
     InDoubtException,
@@ -64,7 +65,7 @@ def failure_of(error: BaseException, operation: str, items: tuple[Any, ...]) -> 
     """The error of a start that is not repeated: as it is, or in doubt."""
     if isinstance(error, Exception) and _did_not_happen(error):
         return error
-    doubt = InDoubtException(operation=operation, items=items, message=str(error))
+    doubt = InDoubtException(operation=operation, items=items, message=one_line(error))
     doubt.request_id = error.request_id if isinstance(error, StreamException) else None
     doubt.__cause__ = error
     return doubt
