@@ -8,15 +8,19 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar, cast
+
+from typing_extensions import override
 
 __all__ = [
     "Cut",
+    "Hidden",
     "SecretKeeper",
     "bounded",
     "brief",
     "cut",
     "cut_of",
+    "hidden",
     "is_nested_deeply",
     "labelled",
     "one_line",
@@ -25,6 +29,8 @@ __all__ = [
     "rebuilt",
     "shown",
 ]
+
+T = TypeVar("T")
 
 Cut: TypeAlias = "Callable[[str], str]"
 """Cuts a text to what an exception keeps of it, and may blot out secrets."""
@@ -48,6 +54,26 @@ class SecretKeeper:
     def _cut(self, text: str) -> str:
         """Cut a text as `cut` does, with the secrets blotted out."""
         return cut(text)
+
+
+class Hidden(str):
+    """A text that no `repr` shows, so that it can be a local variable of a traceback."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return repr("***")
+
+    @override
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        # Tracebacks with locals cut long texts before they take the `repr`.
+        return Hidden(super().__getitem__(key))
+
+
+def hidden(value: T) -> T:
+    """Hide a text; an argument of the wrong type is for others to refuse."""
+    return cast("T", Hidden(value)) if isinstance(value, str) else value
 
 
 def cut(text: str) -> str:

@@ -7,6 +7,7 @@
     │   └── StreamRateLimitException    429
     ├── StreamTransportException        no usable answer
     │   └── TaskTimeoutException        the wait's own deadline (also a TimeoutError)
+    │       └── TaskStalledException    nothing has changed for too long (`rxs.stalled`)
     ├── StreamTaskException             the task failed
     ├── TaskCancelledException          the wait was cancelled by a signal
     ├── InvalidResponseException        a 2xx or 3xx answer that is not a task
@@ -40,6 +41,7 @@ __all__ = [
     "StreamTaskException",
     "StreamTransportException",
     "TaskCancelledException",
+    "TaskStalledException",
     "TaskTimeoutException",
     "TransportErrorType",
 ]
@@ -126,11 +128,7 @@ class StreamApiException(StreamException):
 
 
 class StreamRateLimitException(StreamApiException):
-    """HTTP 429: too many requests.
-
-    `retry_after` is the `Retry-After` header as a timedelta, or None without one; `rate_limit`
-    holds the `X-RateLimit-*` headers, or None without them.
-    """
+    """HTTP 429: too many requests. `retry_after`, `rate_limit`: None if it did not name them."""
 
 
 class StreamTransportException(StreamException):
@@ -186,11 +184,14 @@ class TaskTimeoutException(StreamTransportException, TimeoutError):
         )
 
 
+class TaskStalledException(TaskTimeoutException):
+    """Answers came, but in `timeout` seconds none that was new (`rxs.stalled`)."""
+
+
 class StreamTaskException(StreamException):
     """The task ended with status `failed` (or `error`).
 
-    The server can report `failed` and then try the task again. So a later poll of the same id may
-    still see it complete.
+    The server can try it again after that, so a later poll of the same id may see it complete.
     """
 
     def __init__(

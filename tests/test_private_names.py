@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import getstream
 import httpx
 import pytest
 import reactivex
@@ -24,6 +25,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from starlette.responses import PlainTextResponse
 
 from rxstream import AsyncStreamClient, StreamClient
+from rxstream._wire.foreign import response_in_an_sdk
 from rxstream.client._outgoing import _Address
 from rxstream.testing._respond import transport_of
 from rxstream.testing._running import RunningServer, listening_socket
@@ -179,6 +181,36 @@ def test_the_errors_of_reactivex_are_where_we_import_them_from() -> None:
     )
     with pytest.raises(internal.SequenceContainsNoElementsError):
         reactivex.empty().pipe(ops.first()).run()
+
+
+def test_a_reentrant_lock_knows_who_holds_it() -> None:
+    lock = threading.RLock()
+    is_held = getattr(lock, "_is_owned", None)
+    found = [is_held and is_held()]
+    with lock:
+        found.append(is_held and is_held())
+        other = threading.Thread(target=lambda: found.append(is_held and is_held()))
+        other.start()
+        other.join()
+    assert found == [False, True, False], (
+        "threading.RLock has no _is_owned any more: look at rxstream/_shared/guard.py. "
+        "Signal handlers and finalisers that dispose can stop the process."
+    )
+
+
+def test_getstream_reads_answers_in_a_variable_named_response() -> None:
+    answer = http_answer(b"{}", status=b"503 Service Unavailable")
+    with (
+        BareServer(answer) as server,
+        getstream.Stream("key", SECRET, base_url=server.url) as client,
+        pytest.raises(KeyError) as caught,
+    ):
+        client.get_task(id="t1")
+    found: Any = response_in_an_sdk(caught.value)
+    assert getattr(found, "status_code", None) == 503, (
+        "getstream keeps the answer that it reads elsewhere than in `response`: "
+        "look at response_in_an_sdk in rxstream/_wire/foreign.py."
+    )
 
 
 def test_the_table_of_private_names_has_each_canary() -> None:

@@ -21,6 +21,10 @@ DOORS = [
     "rxstream.testing",
     "rxstream.client",
     "rxstream.progress_bar",
+    "rxstream.compat.getstream",
+    "rxstream.hub",
+    "rxstream.webhooks",
+    "rxstream.webhooks.starlette",
     "rxstream.results",
 ]
 
@@ -72,6 +76,8 @@ def test_importing_it_brings_neither_the_kit_nor_a_thread_nor_a_handler() -> Non
         "assert 'rxstream.testing' not in sys.modules;"
         "assert 'uvicorn' not in sys.modules;"
         "assert 'rxstream.progress_bar' not in sys.modules;"
+        "assert 'rxstream.webhooks' not in sys.modules;"
+        "assert 'starlette' not in sys.modules;"
         "assert threading.active_count() == 1;"
         "assert not logging.getLogger('rxstream').handlers"
     )

@@ -95,6 +95,7 @@ class _Pulled(Generic[T]):
 
     def __init__(self, iterator: Iterator[T]) -> None:
         self._iterator = iterator
+        self._is_disposed = False
 
     def start(self, sink: Sink[T]) -> None:
         """Nothing comes unasked."""
@@ -107,6 +108,8 @@ class _Pulled(Generic[T]):
         except Exception as error:  # noqa: BLE001 -- a user's iterator may raise anything
             end = error
         else:
+            if self._is_disposed:
+                self._close()
             sink.item(item)
             return
         sink.end(end)
@@ -115,9 +118,14 @@ class _Pulled(Generic[T]):
         self.dispose()
 
     def dispose(self) -> None:
+        # First: a generator that is running cannot be closed, and `ask` does it afterwards.
+        self._is_disposed = True
+        if not getattr(self._iterator, "gi_running", False):
+            self._close()
+
+    def _close(self) -> None:
         close = getattr(self._iterator, "close", None)
-        # A generator that is running, because it is what disposes, closes itself.
-        if close is not None and not getattr(self._iterator, "gi_running", False):
+        if close is not None:
             close()
 
 
@@ -143,6 +151,7 @@ class _Awaited(Generic[T]):
             if self._disposed:
                 if not task.cancelled():
                     task.exception()  # or the loop reports that nobody asked for it
+                self._close()
                 return
             try:
                 item = task.result()
@@ -174,11 +183,16 @@ class _Awaited(Generic[T]):
 
     def _dispose(self) -> None:
         self._disposed = True
-        close = getattr(self._iterator, "aclose", None)
         if self._task is not None:
             # Its own cancellation closes an async generator that is waiting.
             self._task.cancel()
-        elif close is not None:
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Close the iterator, unless it is a generator that has ended."""
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None and getattr(self._iterator, "ag_frame", close) is not None:
             self._task = self._clock.loop.create_task(close())
 
 

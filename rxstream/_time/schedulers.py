@@ -39,6 +39,8 @@ class VirtualClock:
     def timeline(self) -> object:
         return self._scheduler
 
+    home = timeline
+
     @property
     def is_closed(self) -> bool:
         return False
@@ -75,6 +77,10 @@ class _SchedulerClock:
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler
+
+    @property
+    def home(self) -> object:
+        return self._scheduler
 
     @property
     def is_closed(self) -> bool:

@@ -15,6 +15,7 @@ from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import open_clock_of
+from ..backoff import ByAnswer
 from .context import WaitContext
 from .engine import Wait
 
@@ -119,7 +120,9 @@ def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) ->
     return everything
 
 
-def _cadence(poll_interval: object) -> Delays | float:
+def _cadence(poll_interval: object) -> Delays | ByAnswer | float:
+    if isinstance(poll_interval, ByAnswer):
+        return poll_interval
     if callable(poll_interval):
         return cast("Delays", poll_interval)
     return seconds(poll_interval, "poll_interval")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .._gate.admission import Admission
     from .._text import Cut
     from .._time.clock import Clock
-    from ..backoff import Delays
+    from ..backoff import ByAnswer, Delays
 
 __all__ = ["CallContext", "WaitContext"]
 
@@ -38,7 +39,11 @@ class CallContext:
 class WaitContext(CallContext):
     """What all waits of one subscription share: how long to wait, and what to wait with."""
 
-    cadence: Delays | float
+    cadence: Delays | ByAnswer | float
     timeout: float | None
     cut: Cut
     """Cuts the texts of exceptions; a client of ours blots out its secrets in them."""
+
+    def deadline(self, began: float) -> float:
+        """When a wait that began at this moment has to end."""
+        return math.inf if self.timeout is None else began + self.timeout

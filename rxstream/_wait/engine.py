@@ -44,20 +44,20 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
+        "_began",
         "_context",
-        "_deadline",
         "_deadline_timer",
         "_expired",
-        "_last",
         "_observer",
         "_pause",
         "_pauses",
         "_poll",
-        "_polls",
         "_sent_at",
         "_state",
         "_trouble",
         "_woken",
+        "last",
+        "polls",
         "task_id",
     )
 
@@ -69,13 +69,13 @@ class Wait(abc.DisposableBase):
         self._context = context
         self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
-        self._deadline = math.inf
+        self._began = 0.0
         self._deadline_timer: Any = None
         self._pause: Pause | None = None
         self._poll: Poll[TaskSnapshot] | None = None
-        self._polls = 0
+        self.polls = 0
         self._sent_at = 0.0
-        self._last: TaskSnapshot | None = None
+        self.last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
         self._expired = False
         self._woken = False
@@ -89,8 +89,8 @@ class Wait(abc.DisposableBase):
             return
         timeout, clock = self._context.timeout, self._context.clock
         try:
+            self._began = clock.now()
             if timeout is not None:
-                self._deadline = clock.now() + timeout
                 self._deadline_timer = clock.call_later(timeout, self._expire)
             self._poll_from(_State.IDLE, None)
         except BaseException:
@@ -108,7 +108,8 @@ class Wait(abc.DisposableBase):
             # The answer to a poll that is under way may be older than what this is about.
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
-            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            latest = context.deadline(self._began) - LAST_POLL
+            at = max(min(self._sent_at + WAKE_EVERY, latest), now)
             pause = self._pause
             if pause is None or self._trouble is not None or at >= pause.ends_at:
                 return
@@ -139,11 +140,11 @@ class Wait(abc.DisposableBase):
                 return
             self._state = _State.EMITTING
             self._poll = None
-            self._polls += 1
+            self.polls += 1
             self._sent_at = poll.sent_at
         round_trip = self._context.clock.now() - poll.sent_at
         if snapshot is not None:
-            self._last = snapshot
+            self.last = snapshot
             try:
                 self._observer.on_next(snapshot)
             except BaseException:
@@ -156,6 +157,9 @@ class Wait(abc.DisposableBase):
             delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             delay, end = None, fault
+        except BaseException:  # an interrupt in code of a user
+            self.dispose()
+            raise
         if delay is None:
             self._end(end)
         else:
@@ -169,10 +173,11 @@ class Wait(abc.DisposableBase):
             if snapshot.is_completed:
                 return None, None
             return None, task_exception(self.task_id, snapshot, self._context.cut)
-        left = self._deadline - self._context.clock.now()
-        delay = self._pauses.after(error, left, round_trip)
+        now = self._context.clock.now()
+        left = self._context.deadline(self._began) - now
+        delay = self._pauses.after(snapshot, error, left, round_trip)
         if delay is not None and error is not None and delay < left:
-            log_retry(self.task_id, self._polls, delay, error)
+            log_retry(self, now - self._began, delay, error)
         return delay, error
 
     def _rest(self, delay: float, error: BaseException | None) -> None:
@@ -210,9 +215,9 @@ class Wait(abc.DisposableBase):
     def _expire(self) -> None:
         timeout = cast("float", self._context.timeout)
         poll = self._poll
-        polls = self._polls + (poll is not None and poll.is_sent)
+        polls = self.polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
-            task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
+            task_id=self.task_id, timeout=timeout, last=self.last, polls=polls
         )
         error.__cause__ = self._trouble
         self._end(error, expiring=True)

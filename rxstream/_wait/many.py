@@ -19,14 +19,14 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, start_or_dispose
 from .handles import AsyncTaskHandle, TaskHandle
-from .log import log_wake_failed
+from .log import log_wake_of_all_failed
 from .outcome import OutcomeObserver
 from .tasks import id_to_poll, outcome_at_once
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._merge.sources import Items
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from .arguments import Waits
     from .engine import Wait
 
@@ -51,7 +51,7 @@ def tasks_observable(
     tasks: Tasks[T],
     *,
     max_concurrent: int | None = None,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -111,7 +111,7 @@ def tasks_observable(
             return batch
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(None, error)
+            log_wake_of_all_failed(error)
 
         batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         return start_or_dispose(batch.start, batch)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, Observer, abc
-from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._checks import is_async, optional
 from .._merge.downstream import Downstream
@@ -17,12 +13,14 @@ from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, start_or_dispose
 from .log import log_wake_failed
+from .payload import payload_of, payload_of_async
 from .tasks import end_at_once, id_to_poll
+from .told import tell_of_wait
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
@@ -31,7 +29,7 @@ def task_observable(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
@@ -58,8 +56,8 @@ def task_observable(
             official SDKs.
         task: The handle that an operation returned, or the id of a task. A handle that could not be
             started ends the wait with its `error`.
-        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
-            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        poll_interval: The pause after each answer: seconds, a timedelta, a schedule of
+            `rxstream.backoff`, or its `by_answer`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
@@ -98,19 +96,24 @@ def task_observable(
             return end_at_once(failure, observer, clock)
         waits = arguments.waits(clock)
         if wake is None:
-            return waits.start(task_id, observer)
+            wait = waits.prepare(task_id, observer)
+            tell_of_wait(wait)
+            wait.start()
+            return wait
         downstream = Downstream(observer)
         wait = waits.prepare(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
+        tell_of_wait(wait)
+        began = waits.clock.now()
 
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(task_id, error)
+            log_wake_failed(wait, waits.clock.now() - began, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         # A consumer that raises ends the wait, and nothing else disposes of it.
@@ -124,7 +127,7 @@ def wait_for_task(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
 ) -> T:
@@ -152,26 +155,14 @@ def wait_for_task(
     observable = task_observable(
         client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    with observable.subscribe(last.append, on_error, done.set):
-        done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return payload_of(observable)
 
 
 async def wait_for_task_async(
     client: Any,
     task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
 ) -> T:
@@ -196,25 +187,7 @@ async def wait_for_task_async(
         TypeError: As for `task_observable`.
         ValueError: As for `task_observable`.
     """
-    done = asyncio.Event()
-    last: deque[TaskSnapshot[T]] = deque(maxlen=1)
-    failures: list[Exception] = []
     observable = task_observable(
-        client,
-        task,
-        poll_interval=poll_interval,
-        timeout=timeout,
-        retry=retry,
-        scheduler=AsyncIOScheduler(asyncio.get_running_loop()),
+        client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    # An event and not a future: one that was cancelled in this turn takes no answer any more.
-    with observable.subscribe(last.append, on_error, done.set):
-        await done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return await payload_of_async(observable)

@@ -54,7 +54,9 @@ _TRANSPORT_TYPES: Final = frozenset(
     {"timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"}
 )
 # What an official SDK leaks while it reads an answer.
-_LEAKS: Final = (LookupError, AttributeError, TypeError, ValueError, OverflowError)
+_LEAKS: Final = (
+    *(LookupError, AttributeError, TypeError, ValueError, OverflowError, RecursionError),
+)
 
 
 def task_exception(task_id: str, snapshot: TaskSnapshot, by: Cut = cut) -> StreamTaskException:
@@ -171,7 +173,8 @@ def _of_an_answer(error: Exception) -> StreamException | None:
         return _http_error(error, status)
     if isinstance(error, _LEAKS):
         response = response_in_an_sdk(error)
-        status = http_status(attribute(response, "status_code"))
+        # getstream's answers are httpx's, those of stream_chat requests' or aiohttp's.
+        status = http_status(attribute(response, "status_code") or attribute(response, "status"))
         if status is not None:
             return _unread(error, response, status)
     if isinstance(error, json.JSONDecodeError):

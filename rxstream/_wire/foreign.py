@@ -132,17 +132,26 @@ def was_raised_in_an_sdk(error: BaseException) -> bool:
 def response_in_an_sdk(error: BaseException) -> object:
     """The response that an official SDK was reading when it raised; None: it was reading none.
 
-    It is a local variable `response` there, and has no other name that could be had.
+    It is a local variable `response` there, or in the HTTP library beneath, and has no other name
+    that could be had.
     """
+    is_in_an_sdk = False
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if _is_of_an_sdk(frame) and frame.f_locals.get("response") is not None:
+        role = _role_of(frame)
+        is_in_an_sdk = is_in_an_sdk or role == "sdk"
+        is_reading = is_in_an_sdk and role in ("sdk", "http")
+        if is_reading and frame.f_locals.get("response") is not None:
             return frame.f_locals["response"]
     return None
 
 
 def _is_of_an_sdk(frame: FrameType) -> bool:
+    return _role_of(frame) == "sdk"
+
+
+def _role_of(frame: FrameType) -> str:
     module = str(frame.f_globals.get("__name__", ""))
-    return _LIBRARIES.get(_package(module), _UNKNOWN).role == "sdk"
+    return _LIBRARIES.get(_package(module), _UNKNOWN).role
 
 
 def kind_of(error: BaseException) -> TransportErrorType:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from ._async_connections import AsyncConnections
     from ._requests import Start
 
@@ -136,7 +136,7 @@ class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStar
         self,
         task: str | BaseTaskHandle[T],
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
         retry: Delays | None = DEFAULT_RETRY,
     ) -> T:

@@ -6,11 +6,9 @@ import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, SupportsIndex
+from typing import TYPE_CHECKING, Final
 
-from typing_extensions import override
-
-from .._text import brief, cut, shown
+from .._text import Hidden, brief, cut, hidden, shown
 from .._wire.foreign import chain
 from ..errors import StreamException
 
@@ -32,26 +30,6 @@ _ESCAPED: Final = re.compile(
     r"|&#0{0,5}([0-9]{1,4});|&#x0{0,5}([0-9a-f]{1,4});|&(amp|lt|gt|quot|apos);|\\+|\0",
     re.IGNORECASE,
 )
-
-
-class Hidden(str):
-    """A text that no `repr` shows, so that it can be a local variable of a traceback."""
-
-    __slots__ = ()
-
-    @override
-    def __repr__(self) -> str:
-        return repr(_BLOT)
-
-    @override
-    def __getitem__(self, key: SupportsIndex | slice) -> str:
-        # Tracebacks with locals cut long texts before they take the `repr`.
-        return Hidden(super().__getitem__(key))
-
-
-def hidden(value: str | None) -> str | None:
-    """Hide a text; an argument of the wrong type is for others to refuse."""
-    return Hidden(value) if isinstance(value, str) else value
 
 
 class Redactor:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
     from ._requests import Start
 
 __all__ = ["CancellableCall", "StreamClient"]
@@ -126,7 +126,7 @@ class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
         self,
         task: str | BaseTaskHandle[T],
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
     ) -> T:

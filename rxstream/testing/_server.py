@@ -7,10 +7,17 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._checks import seconds
-from ._api import TaskApi, quick_script
 from ._limits import Limiter
-from ._running import RunningServer, listening_socket
 from ._script import cast_of, script_of
+
+try:
+    from ._api import TaskApi, quick_script
+    from ._running import RunningServer, listening_socket
+except ModuleNotFoundError as _missing:
+    if _missing.name is None or _missing.name.partition(".")[0] not in {"starlette", "uvicorn"}:
+        raise
+    _msg = "TaskServer needs starlette and uvicorn: pip install 'rxstream[testing]'"
+    raise ImportError(_msg) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,17 +16,26 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.scheduler import TimeoutScheduler
 
+import rxstream
 from rxstream import (
     AsyncStreamClient,
     AsyncTaskHandle,
     BaseTaskHandle,
+    Delays,
+    Duration,
     Gate,
     GateStatistics,
     Progress,
+    RetryOn,
+    Signal,
     StreamClient,
+    StreamException,
     TaskHandle,
+    TaskHub,
     TaskOutcome,
+    Tasks,
     TaskSnapshot,
+    TransportErrorType,
     backoff,
     errors,
     results,
@@ -38,8 +47,17 @@ from rxstream import (
     wait_for_task_async,
 )
 from rxstream import operators as rxs
+from rxstream.compat.getstream import as_official, official_errors
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream.webhooks import (
+    InvalidWebhookException,
+    WebhookEvent,
+    WebhookEvents,
+    WebhookFault,
+    parse,
+)
+from rxstream.webhooks.starlette import webhook_route
 
 
 def own_schedule() -> Iterator[float]:
@@ -177,6 +195,11 @@ def the_schedules() -> None:
     schedule = backoff.fibonacci(1, maximum=30).jittered("equal", seed=1).limited(5)
     assert_type(schedule, backoff.Schedule)
     assert_type(schedule(), Iterator[float])
+    cadence = backoff.by_answer(lambda snapshot: 1 if snapshot.is_done else timedelta(seconds=2))
+    assert_type(cadence, backoff.ByAnswer)
+    task_observable(FakeClient("running"), "id", poll_interval=cadence)
+    backoff.by_answer(own_schedule)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    task_observable(FakeClient("running"), "id", retry=cadence)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     schedule.jittered("some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -185,6 +208,7 @@ def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) ->
     assert_type(source.pipe(rxs.result(dict)), Observable[dict[Any, Any]])
     assert_type(source.pipe(rxs.distinct_status()), Observable[TaskSnapshot])
     assert_type(source.pipe(rxs.settle("id")), Observable[TaskOutcome])
+    assert_type(source.pipe(rxs.stalled(timedelta(minutes=1))), Observable[TaskSnapshot])
     schedule = backoff.constant(1)
     assert_type(numbers.pipe(rxs.retry_with(schedule, on=ValueError)), Observable[int])
     assert_type(numbers.pipe(rxs.retry_with(schedule, on=lambda e: True)), Observable[int])
@@ -194,6 +218,7 @@ def the_operators(source: Observable[TaskSnapshot], numbers: Observable[int]) ->
     rxs.retry_with(schedule)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     rxs.retry_with(schedule, on=int)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     rxs.cancel_on(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rxs.stalled("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     rxs.settle(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     numbers.pipe(rxs.settle("id"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -208,6 +233,29 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+async def the_hub(client: AsyncStreamClient) -> None:
+    events = WebhookEvents("secret", max_age=None)
+    hub = TaskHub(client, poll_interval=timedelta(seconds=5), wake=events, keep=60)
+    assert_type(hub.observe("id"), Observable[TaskSnapshot])
+    assert_type(await hub.wait("id"), Any)
+    assert_type(hub.wait_blocking("id"), Any)
+    hub.observe(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TaskHub(client, keep="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_webhooks(body: bytes, headers: dict[str, str]) -> None:
+    events = WebhookEvents("secret")
+    try:
+        assert_type(events.receive(body, headers), WebhookEvent)
+    except InvalidWebhookException as error:
+        assert_type(error.fault, WebhookFault)
+        assert_type(error.status_code, int)
+    assert_type(parse(body, headers, "secret").task_id, str | None)
+    webhook_route("/webhook", events)
+    parse("{}", headers, "secret")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    parse(body, [], "secret")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def the_gate(client: StreamClient) -> None:
     gate = Gate(max_in_flight=5, reserve=0.2, longest_pause=timedelta(minutes=1))
     assert_type(gate.longest_pause, float)
@@ -215,6 +263,8 @@ def the_gate(client: StreamClient) -> None:
     assert_type(Gate.of(client).statistics().limit, int | None)
     assert_type(gate.statistics().closed_for, float)
     Gate("5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(Gate(per_minute=1_000).statistics().per_minute, int | None)
+    Gate(per_minute=1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> None:
@@ -227,6 +277,23 @@ def the_progress(client: StreamClient, outcomes: Observable[TaskOutcome]) -> Non
     rxs.progress(5, Gate(3))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     progress_bar(5, console="stderr")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     task_observable(client, "id").pipe(rxs.progress())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def the_front_door(client: StreamClient, ids: Tasks, on: RetryOn, signal: Signal) -> None:
+    pauses: Delays = backoff.constant(1)
+    pause: Duration = timedelta(seconds=1)
+    tasks_observable(client, ids, poll_interval=pause, retry=pauses).pipe(
+        rxs.retry_with(pauses, on=on), rxs.cancel_on(signal)
+    )
+    assert_type(rxstream.StreamClient("key", "secret"), StreamClient)
+    assert_type(rxstream.errors.StreamException("x"), StreamException)
+    _ = rxstream.nonsense  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        with official_errors():
+            client.get_task("id")
+    except rxstream.StreamTransportException as error:
+        assert_type(error.error_type, TransportErrorType)
+        assert_type(as_official(error), rxstream.StreamTransportException)
 
 
 def the_kit() -> None:

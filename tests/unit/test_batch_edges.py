@@ -24,7 +24,9 @@ from rxstream.testing import (
 from tests.support import TASK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from reactivex import abc
 
 BOTH = [FakeClient, FakeAsyncClient]
 PATIENCE = 10.0
@@ -209,3 +211,52 @@ def test_a_batch_that_is_disposed_in_virtual_time_polls_nobody_any_more(fake: An
     time.start()
     assert client.polls() == 5
     assert client.in_flight == 0
+
+
+def test_ids_that_dispose_their_own_batch_are_closed_at_once() -> None:
+    closed: list[str] = []
+    later: list[abc.DisposableBase] = []
+
+    def ids() -> Iterator[str]:
+        try:
+            yield "a"
+            later[0].dispose()
+            yield "b"
+        finally:
+            closed.append("ids")
+
+    time = VirtualTime()
+    source = ids()
+    client = FakeClient(["running", completed()], scheduler=time)
+    subscription = tasks_observable(client, source, max_concurrent=1).subscribe(scheduler=time)
+    later.append(subscription)
+    time.start()
+    assert closed == ["ids"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 1.0])
+def test_async_ids_that_dispose_their_own_batch_are_closed_at_once(pause: float) -> None:
+    closed: list[str] = []
+
+    async def main() -> None:
+        later: list[abc.DisposableBase] = []
+
+        async def ids() -> AsyncIterator[str]:
+            try:
+                yield "a"
+                later[0].dispose()
+                if pause:
+                    await asyncio.sleep(pause)
+                yield "b"
+            finally:
+                await asyncio.sleep(0)
+                closed.append("ids")
+
+        source = ids()
+        async with assert_nothing_left():
+            client = FakeAsyncClient(["running", completed()])
+            later.append(tasks_observable(client, source, max_concurrent=1).subscribe())
+            await asyncio.sleep(100)
+            assert closed == ["ids"]
+
+    run_virtual(main())

@@ -21,6 +21,7 @@ from reactivex.subject import Subject
 
 from rxstream import TaskSnapshot, backoff, start_tasks, task_observable, tasks_observable
 from rxstream import operators as rxs
+from rxstream.hub import TaskHub
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -68,6 +69,10 @@ def by_client(kind: Any) -> Callable[[Any], Observable[Any]]:
     return lambda scheduler: task_observable(kind(ANSWERS, scheduler=scheduler), TASK)
 
 
+def by_hub(kind: Any) -> Callable[[Any], Observable[Any]]:
+    return lambda scheduler: TaskHub(kind(ANSWERS, scheduler=scheduler)).observe(TASK)
+
+
 SOURCES: dict[str, Callable[[Any], Observable[Any]]] = {
     "within subscribe": lambda _: Observable(within_subscribe),
     "catching": lambda _: Observable(catching),
@@ -75,6 +80,8 @@ SOURCES: dict[str, Callable[[Any], Observable[Any]]] = {
     "later": later,
     "sync": by_client(FakeClient),
     "async": by_client(FakeAsyncClient),
+    "sync hub": by_hub(FakeClient),
+    "async hub": by_hub(FakeAsyncClient),
 }
 
 

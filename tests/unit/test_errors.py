@@ -47,6 +47,10 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         errors.TaskTimeoutException(task_id="t1", timeout=2.5, last=LAST, polls=4),
         {"task_id": "t1", "timeout": 2.5, "last": LAST, "polls": 4, "error_type": "timeout"},
     ),
+    (
+        errors.TaskStalledException(task_id="t1", timeout=2.5, last=LAST, polls=4),
+        {"task_id": "t1", "timeout": 2.5, "last": LAST, "polls": 4, "error_type": "timeout"},
+    ),
     (errors.StreamTaskException(**TASK_FIELDS), TASK_FIELDS),
     (
         errors.TaskCancelledException(task_id="t1", last=LAST),
@@ -75,6 +79,7 @@ every_example = pytest.mark.parametrize(
         (errors.StreamTransportException, errors.StreamException),
         (errors.TaskTimeoutException, errors.StreamTransportException),
         (errors.TaskTimeoutException, TimeoutError),
+        (errors.TaskStalledException, errors.TaskTimeoutException),
         (errors.StreamTaskException, errors.StreamException),
         (errors.TaskCancelledException, errors.StreamException),
         (errors.InvalidResponseException, errors.StreamException),
@@ -100,9 +105,9 @@ def test_branches_are_apart() -> None:
         assert [other for other in branches if issubclass(one, other)] == [one]
 
 
-def test_only_the_deadline_is_a_timeout_error() -> None:
+def test_only_what_took_too_long_is_a_timeout_error() -> None:
     caught = [type(error) for error, _ in EXAMPLES if isinstance(error, TimeoutError)]
-    assert caught == [errors.TaskTimeoutException]
+    assert caught == [errors.TaskTimeoutException, errors.TaskStalledException]
 
 
 def test_every_example_is_listed_and_every_class_has_one() -> None:

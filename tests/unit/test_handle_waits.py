@@ -15,6 +15,7 @@ from reactivex.subject import Subject
 from rxstream import (
     AsyncTaskHandle,
     TaskHandle,
+    TaskHub,
     errors,
     task_observable,
     tasks_observable,
@@ -281,6 +282,21 @@ def test_an_event_wakes_the_wait_of_a_handle() -> None:
     assert [request.at for request in stage.client.requests] == [0, 0, 5, 5]
     stage.time.start(until=200)
     assert len(seen) == 3
+
+
+def test_a_hub_takes_handles() -> None:
+    async def main() -> None:
+        client = FakeAsyncClient(SCRIPT)
+        hub = TaskHub(client)
+        task = AsyncTaskHandle[Any]("t1")
+        assert await asyncio.gather(hub.wait(task), hub.wait("t1")) == [{"url": "u"}] * 2
+        assert client.polls() == 3
+        assert await hub.wait(AsyncTaskHandle[Any](None)) is None
+        with pytest.raises(errors.StreamApiException, match="no such user"):
+            await hub.wait(AsyncTaskHandle[Any](None, error=REFUSED))
+
+    run_virtual(main())
+    assert TaskHub(FakeClient("running")).wait_blocking(TaskHandle[Any](None)) is None
 
 
 def test_settle_takes_a_handle(stage: Stage) -> None:
