@@ -163,7 +163,7 @@ def _on_the_way(
 def _translation(error: Exception) -> Exception | None:
     if isinstance(error, StopIteration | StopAsyncIteration):
         # Neither can pass a coroutine; Python itself makes the same of them.
-        return RuntimeError(f"get_task raised {type(error).__name__}")
+        return RuntimeError(f"the client raised {type(error).__name__}")
     return _of_an_answer(error) or _of_the_way(error)
 
 

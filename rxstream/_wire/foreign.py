@@ -170,15 +170,17 @@ def kind_of(error: BaseException) -> TransportErrorType:
 def was_not_sent(error: BaseException) -> bool:
     """Whether it is certain that the request never went out."""
     # Not by the context: that may be the failure of a request before this one.
-    return any(_is_unsent(cause) for cause in chain(error, contexts=False))
-
-
-def _is_unsent(error: BaseException) -> bool:
-    if isinstance(error, _UNSENT_BENEATH):
+    causes = list(chain(error, contexts=False))
+    if any(isinstance(cause, _UNSENT_BENEATH) for cause in causes):
         return True
-    unsent = library_of(error).unsent
+    # The innermost library knows: httpx-aiohttp calls any lost connection a ConnectTimeout.
+    known = [cause for cause in causes if library_of(cause).role == "http"]
+    return bool(known) and _is_named_in(library_of(known[-1]).unsent, known[-1])
+
+
+def _is_named_in(names: frozenset[str], error: BaseException) -> bool:
     return any(
-        kind.__name__ in unsent and _package(kind.__module__) in _LIBRARIES
+        kind.__name__ in names and _package(kind.__module__) in _LIBRARIES
         for kind in type(error).__mro__
     )
 

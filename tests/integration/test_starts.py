@@ -10,8 +10,10 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpx
 import pytest
+from httpx_aiohttp import AiohttpTransport
 from reactivex import operators as ops
 
 from rxstream import (
@@ -32,9 +34,15 @@ if TYPE_CHECKING:
 
     from reactivex import Observable
 
-CLIENTS = ("sync", "async", "aiohttp", "own sync", "own async")
+CLIENTS = ("sync", "async", "aiohttp", "own sync", "own async", "own aiohttp")
 KEYS: dict[str, Any] = {"api_key": "key", "token": "token"}
 STARTED = http_answer(b'{"task_id": "t1"}', status=b"201 Created")
+
+
+def session() -> aiohttp.ClientSession:
+    # The resolver that aiohttp takes where aiodns is installed keeps a thread for good.
+    resolver = aiohttp.ThreadedResolver()
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver))
 
 
 def listed(kind: str, url: str, observe: Callable[[Any], Observable[Any]], keys: Any = KEYS) -> Any:
@@ -48,12 +56,13 @@ def listed(kind: str, url: str, observe: Callable[[Any], Observable[Any]], keys:
             return observe(client).pipe(ops.to_list()).run()
 
     async def main() -> Any:
-        if kind == "own async":
-            async with httpx.AsyncClient() as http:
+        if kind.startswith("own"):
+            transport = AiohttpTransport(client=session) if kind == "own aiohttp" else None
+            async with httpx.AsyncClient(transport=transport) as http:
                 other = AsyncStreamClient(base_url=url, http_client=http, **keys)
                 return await observe(other).pipe(ops.to_list())
-        transport: Any = "aiohttp" if kind == "aiohttp" else "httpx"
-        async with AsyncStreamClient(base_url=url, transport=transport, **keys) as other:
+        carrier: Any = "aiohttp" if kind == "aiohttp" else "httpx"
+        async with AsyncStreamClient(base_url=url, transport=carrier, **keys) as other:
             return await observe(other).pipe(ops.to_list())
 
     return asyncio.run(main())

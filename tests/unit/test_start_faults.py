@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import httpcore
 import httpx
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from rxstream import Gate, backoff, start_tasks
 from rxstream._wire.failures import translated
@@ -101,6 +104,12 @@ UNSENT: dict[str, Callable[[], Exception]] = {
     "slow to connect": lambda: httpx.ConnectTimeout("slow"),
     "no free connection": lambda: httpcore.PoolTimeout("busy"),
     "beneath": lambda: caused(OSError("failed"), ConnectionRefusedError()),
+    "aiohttp beneath": lambda: caused(
+        httpx.ConnectTimeout("slow"), aiohttp.ConnectionTimeoutError()
+    ),
+    "requests": lambda: requests.ConnectionError(
+        MaxRetryError(None, "/", NewConnectionError(None, "nobody listens"))  # type: ignore[arg-type] -- no pool
+    ),
     "tls": lambda: caused(httpx.ConnectError("tls"), ssl.SSLError("bad")),
 }
 
@@ -148,6 +157,9 @@ DOUBTS: dict[str, Callable[[], BaseException]] = {
     "own time-out": TimeoutError,
     "reset": ConnectionResetError,
     "write": lambda: httpx.WriteError("reset"),
+    "aiohttp in httpx": lambda: caused(
+        httpx.ConnectTimeout("lost"), aiohttp.ServerDisconnectedError()
+    ),
     "tls later": lambda: caused(httpx.ReadError("tls"), ssl.SSLEOFError("cut")),
     "after another": lambda: handled(httpx.ReadError("reset"), ConnectionRefusedError()),
     "os": lambda: OSError("?"),
