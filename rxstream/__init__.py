@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from ._async_iterable import to_async_iterable as to_async_iterable
     from ._gate.gate import Gate as Gate
     from ._gate.statistics import GateStatistics as GateStatistics
+    from ._run import run as run
     from ._start.many import start_tasks as start_tasks
     from ._values import BaseTaskHandle as BaseTaskHandle
     from ._values import RateLimitInfo as RateLimitInfo
     from ._values import TaskOutcome as TaskOutcome
     from ._values import TaskSnapshot as TaskSnapshot
+    from ._wait.each import wait_for_tasks as wait_for_tasks
+    from ._wait.each_async import wait_for_tasks_async as wait_for_tasks_async
     from ._wait.handles import AsyncTaskHandle as AsyncTaskHandle
     from ._wait.handles import TaskHandle as TaskHandle
     from ._wait.many import Tasks as Tasks
@@ -56,12 +59,15 @@ else:
         {
             # waiting
             "TaskHub": "hub",
+            "run": "_run",
             "start_tasks": "_start.many",
             "task_observable": "_wait.one",
             "tasks_observable": "_wait.many",
             "to_async_iterable": "_async_iterable",
             "wait_for_task": "_wait.one",
             "wait_for_task_async": "_wait.one",
+            "wait_for_tasks": "_wait.each",
+            "wait_for_tasks_async": "_wait.each_async",
             # clients
             "AsyncStreamClient": "client",
             "Gate": "_gate.gate",

@@ -129,7 +129,7 @@ class TaskHub:
                 new.start(self._wait_for(task_id), scheduler)
             return watcher
 
-        return Observable(subscribe)
+        return self._arguments.observable(subscribe)
 
     async def wait(self, task: str | BaseTaskHandle[T]) -> T:
         """Wait until a task is done, and return its result payload.

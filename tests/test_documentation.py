@@ -61,6 +61,7 @@ def test_the_code_of_a_docstring_runs(
     names = {name: getattr(door, name) for door in (rxstream, testing) for name in door.__all__}
     names["observable"] = source
     names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path}
+    names |= {"client": testing.FakeClient(completed()), "task_ids": ["a", "b"]}
     body = textwrap.indent(code, "    ")
     exec(f"async def main():\n{body}\n", names)
     with assert_nothing_left():

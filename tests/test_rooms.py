@@ -37,8 +37,9 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
-    "_wait": ALL_PRIVATE | {"_frozen", "errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
+    "_run": {"_async_iterable", "_time"},
+    "_wait": ALL_PRIVATE | {"_async_iterable", "_frozen", "errors", "backoff"},
     "_start": ALL_PRIVATE | {"_batch", "_wait", "backoff", "errors"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "webhooks": {"_checks", "_merge", "_text", "_time", "_wire", "errors"},
@@ -47,9 +48,19 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     | {"_wait", "_wire", "backoff", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "compat": {"errors"},
-    "__init__": {"_async_iterable", "_gate", "_lazy", "_start", "_values", "_version", "_wait"}
-    | {"backoff", "client", "errors", "hub", "operators", "results", "webhooks"},
-    "testing": {"_checks", "_lazy", "_time", "_values", "_wire", "errors"},
+    "__init__": {
+        "_async_iterable",
+        "_gate",
+        "_lazy",
+        "_run",
+        "_start",
+        "_values",
+        "_version",
+        "_wait",
+    }
+    | {"_wait", "backoff", "client", "errors", "hub", "operators", "results", "webhooks"},
+    "testing": {"_call", "_checks", "_lazy", "_time", "_values", "_wait", "_wire"}
+    | {"client", "errors"},
 }
 NOBODY_IMPORTS: Final = {"compat", "progress_bar", "testing", "__init__"}
 ONLY_IN: Final = {
@@ -64,7 +75,7 @@ ONLY_IN: Final = {
     "uvicorn": {"testing"},
     "pytest": {"testing"},
     "rich": {"progress_bar"},
-    "reactivex.scheduler": {"_async_iterable", "_time", "_wait", "testing"},
+    "reactivex.scheduler": {"_async_iterable", "_run", "_time", "_wait", "testing"},
 }
 WIRE_KEYS: Final = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}
 MOST_LINES: Final = 260

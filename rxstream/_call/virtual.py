@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import TYPE_CHECKING, Any, cast
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .._wire.failures import translated
 from .call import cancelled, read, read_poll
@@ -15,7 +16,33 @@ if TYPE_CHECKING:
     from .._time.clock import Clock
     from .call import Call, Done, Function, Reader
 
-__all__ = ["VirtualCaller"]
+__all__ = ["VirtualCaller", "in_virtual_time"]
+
+_T = TypeVar("_T")
+
+
+class _Now(threading.local):
+    is_virtual = False
+
+
+_now: Final = _Now()
+
+
+def in_virtual_time() -> bool:
+    """Whether a wait in virtual time is making this call; a client that blocks must not wait then.
+
+    A client that is bound to virtual time sees here that nobody drives its clock.
+    """
+    return _now.is_virtual
+
+
+def _virtually(function: Callable[[Any], _T], argument: Any) -> _T:
+    before = _now.is_virtual
+    _now.is_virtual = True
+    try:
+        return function(argument)
+    finally:
+        _now.is_virtual = before
 
 
 class VirtualCaller:
@@ -34,7 +61,7 @@ class VirtualCaller:
 
     def start(self, argument: Any, done: Done) -> Call | None:
         try:
-            answer = self._function(argument)
+            answer = _virtually(self._function, argument)
         except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
             failure = translated(error)
         else:
@@ -74,7 +101,7 @@ class _SteppedCall:
         answer: object = None
         failure: BaseException | None = None
         try:
-            pause = next(self._steps)
+            pause = _virtually(next, self._steps)
         except StopIteration as end:
             answer = end.value
         except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reactivex.disposable import SingleAssignmentDisposable
 
-from .room import Room, Roomy
+from .room import Room, within
 
 if TYPE_CHECKING:
     from reactivex import Observable, abc
@@ -25,9 +25,7 @@ class Pushed(Generic[T]):
 
     def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
         self._room = Room()
-        self._observable = (
-            observable.within(self._room) if isinstance(observable, Roomy) else observable
-        )
+        self._observable = within(self._room, observable)
         self._scheduler = scheduler
         self._subscription = SingleAssignmentDisposable()
         self._lock = threading.Lock()

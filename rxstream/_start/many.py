@@ -15,17 +15,19 @@ from .._checks import checked_schedule, optional, whole
 from .._gate.gate import Gate, admission_of
 from .._merge.batches import Batches
 from .._merge.merge import Merge
-from .._merge.room import Room, Roomy
 from .._merge.sources import check_items, items_of
 from .._shared.guard import interruption_of
 from .._time.schedulers import open_clock_of
 from .._wait.arguments import start_or_dispose
+from .._wait.closing import open_waits_of
 from ..backoff import DEFAULT_RETRY
+from .observable import StartedTasks
 from .operation import operation_of
 from .start import Start, StartContext
 
 if TYPE_CHECKING:
     from .._call.call import Caller
+    from .._merge.room import Room
     from .._merge.sources import Items
     from .._time.clock import Clock
     from .._values import BaseTaskHandle, T
@@ -141,7 +143,7 @@ def start_tasks(
         scheduler: As for `task_observable`.
 
     Returns:
-        The observable. It errors only with what `items` raises.
+        The observable. It errors only with what `items` raises, and when the client is closed.
 
     Raises:
         TypeError: An argument is of the wrong type, or `batch_size` is missing and not known.
@@ -170,12 +172,13 @@ def start_tasks(
             gate=admission_of(gate if gate is not None else called.gate()),
             lock=lock,
             is_interrupted=interruption_of(lock),
+            open_waits=open_waits_of(called.owner),
             operation=called,
         )
         starts = _Starts(context, observer, Batches(items_of(items, chosen), size), limit, room)
         return start_or_dispose(starts.start, starts)
 
-    return Roomy(subscribe)
+    return StartedTasks(subscribe, is_async=called.is_async)
 
 
 def _caller(operation: Operation, clock: Clock) -> Caller:
@@ -221,11 +224,16 @@ class _Starts(abc.DisposableBase):
         self._merge.dispose()
 
     def _start(self, batch: tuple[Any, ...], number: int) -> abc.DisposableBase:
-        start = Start(batch, number, self._started, self._context)
+        start = Start(batch, number, self, self._context)
         start.start()
         return start
 
-    def _started(self, handle: BaseTaskHandle, number: int) -> None:
+    def fail(self, error: Exception) -> None:
+        """End everything: the client was closed, which says nothing about a batch."""
+        self._merge.fail(error)
+
+    def started(self, handle: BaseTaskHandle, number: int) -> None:
+        """Emit a handle, which may be one of a start that failed."""
         if self._room is not None:
             self._untaken.append(number)
         self._merge.emit(handle, number)

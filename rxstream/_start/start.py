@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from reactivex import abc
 from typing_extensions import override
 
+from .._wait.closing import ClientClosedError
 from .._wait.context import CallContext
 from .._wait.poll import Poll
 from .failure import Retries, failure_of
@@ -43,16 +44,28 @@ class _State(Enum):
     OVER = "over"
 
 
+class Starter(Protocol):
+    """Who starts batches."""
+
+    def started(self, handle: BaseTaskHandle, number: int) -> object:
+        """Take the handle of a batch, which may be one of a start that failed."""
+        ...
+
+    def fail(self, error: Exception) -> object:
+        """End everything with an error."""
+        ...
+
+
 class Start(abc.DisposableBase):
     """The start of one batch; disposing ends it."""
 
-    __slots__ = ("_batch", "_context", "_give", "_number", "_retries", "_state", "_timer", "_try")
+    __slots__ = ("_batch", "_number", "_owner", "_retries", "_state", "_timer", "_try", "context")
 
     def __init__(
         self,
         batch: tuple[Any, ...],
         number: int,
-        give: Callable[[BaseTaskHandle, int], object],
+        owner: Starter,
         context: StartContext,
     ) -> None:
         """Prepare; nothing is sent.
@@ -60,13 +73,13 @@ class Start(abc.DisposableBase):
         Args:
             batch: The items.
             number: Which of many batches it is.
-            give: Takes the handle, which may be one of a start that failed, and the number.
+            owner: Takes the handle, and the number.
             context: What the starts of one subscription share.
         """
         self._batch = batch
         self._number = number
-        self._give = give
-        self._context = context
+        self._owner = owner
+        self.context = context
         self._retries = Retries(context.retry)
         self._state = _State.WAITING
         self._try: Poll[BaseTaskHandle] | None = None
@@ -74,14 +87,15 @@ class Start(abc.DisposableBase):
 
     def start(self) -> None:
         """Try for the first time."""
-        self._context.clock.run_engine(lambda: self._try_from(_State.WAITING))
+        self.context.clock.run_engine(lambda: self._try_from(_State.WAITING))
 
     def _try_from(self, before: _State) -> None:
-        context = self._context
+        context = self.context
         attempt: Poll[BaseTaskHandle] = Poll(self, self._batch, context)
         with context.lock:
             if self._state is not before:
                 return
+            context.open_waits.add(self)
             self._state = _State.TRYING
             self._try, self._timer = attempt, None
         context.gate.enter(attempt, context.clock)
@@ -93,15 +107,18 @@ class Start(abc.DisposableBase):
         error: BaseException | None,
     ) -> None:
         """Take the end of a try."""
-        with self._context.lock:
+        with self.context.lock:
             if self._try is not poll or self._state is not _State.TRYING:
                 return
             self._state, self._try = _State.PAUSING, None
         if answer is not None:
             self._end(answer)
             return
+        if isinstance(error, ClientClosedError):
+            self.end(error)
+            return
         assert error is not None  # noqa: S101 -- a call ends with one or the other
-        operation = self._context.operation
+        operation = self.context.operation
         try:
             pause = self._retries.pause_after(error)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
@@ -114,13 +131,13 @@ class Start(abc.DisposableBase):
             self._rest(pause)
 
     def _rest(self, pause: float) -> None:
-        clock = self._context.clock
+        clock = self.context.clock
         try:
             timer = clock.call_later(pause, lambda: self._try_from(_State.PAUSING))
         except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
-            self._end(self._context.operation.failed(self._batch, fault))
+            self._end(self.context.operation.failed(self._batch, fault))
             return
-        with self._context.lock:
+        with self.context.lock:
             is_over = self._state is _State.OVER
             if self._state is _State.PAUSING:
                 self._timer = timer
@@ -129,19 +146,24 @@ class Start(abc.DisposableBase):
 
     def _end(self, handle: BaseTaskHandle) -> None:
         if self._stop():
-            self._give(handle, self._number)
+            self._owner.started(handle, self._number)
+
+    def end(self, error: BaseException | None, _: Callable[[], None] | None = None, /) -> None:
+        """End everything: the client was closed. A consumer is never inside a start."""
+        if self._stop():
+            self._owner.fail(cast("Exception", error))
 
     @override
     def dispose(self) -> None:
         """End it: no start and no timer after this; a request in flight is ended."""
-        context = self._context
+        context = self.context
         if context.is_interrupted():
             context.clock.post(self.dispose)
         elif self._stop():
             context.clock.wake()
 
     def _stop(self) -> bool:
-        context = self._context
+        context = self.context
         with context.lock:
             before, self._state = self._state, _State.OVER
         if before is _State.OVER:
@@ -150,8 +172,9 @@ class Start(abc.DisposableBase):
         return True
 
     def _clean_up(self) -> None:
+        self.context.open_waits.discard(self)
         if self._timer is not None:
-            self._context.clock.cancel(self._timer)
+            self.context.clock.cancel(self._timer)
         if self._try is not None:
             self._try.cancel()
         self._timer = self._try = None

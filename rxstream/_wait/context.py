@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._text import Cut
     from .._time.clock import Clock
     from ..backoff import ByAnswer, Delays
+    from .closing import KnownWaits
 
 __all__ = ["CallContext", "WaitContext"]
 
@@ -31,6 +32,8 @@ class CallContext:
     """Held for moments only, so that one serves all."""
     is_interrupted: Callable[[], bool]
     """Whether this thread holds the lock already."""
+    open_waits: KnownWaits
+    """Where a wait is known to its client, which ends it on closing."""
     is_closed: bool = False
     """Whether all of them are being disposed: one that leaves the gate must not admit another."""
 

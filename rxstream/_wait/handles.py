@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["AsyncTaskHandle", "TaskHandle"]
 
@@ -35,7 +35,7 @@ class _ClientHandle(BaseTaskHandle[T_co]):
     def observe(
         self,
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
         gate: Gate | None = None,
@@ -78,7 +78,7 @@ class TaskHandle(_ClientHandle[T_co]):
     def wait(
         self,
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
     ) -> T_co:
@@ -102,7 +102,7 @@ class AsyncTaskHandle(_ClientHandle[T_co]):
     async def wait(
         self,
         *,
-        poll_interval: Duration | Delays = 1.0,
+        poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
         retry: Delays | None = DEFAULT_RETRY,
     ) -> T_co:

@@ -18,6 +18,7 @@ from .._values import BaseTaskHandle, T, TaskOutcome
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
 from .arguments import WaitArguments, start_or_dispose
+from .closing import ClientClosedError
 from .handles import AsyncTaskHandle, TaskHandle
 from .log import log_wake_of_all_failed
 from .outcome import OutcomeObserver
@@ -30,14 +31,16 @@ if TYPE_CHECKING:
     from .arguments import Waits
     from .engine import Wait
 
-__all__ = ["Tasks", "tasks_observable"]
+__all__ = ["Handles", "Tasks", "tasks_observable"]
 
+Handles: TypeAlias = (
+    Observable[TaskHandle[T]] | Observable[AsyncTaskHandle[T]] | Observable[BaseTaskHandle[T]]
+)
+"""What `start_tasks` gives."""
 Tasks: TypeAlias = (
     Iterable[str | BaseTaskHandle[T] | None]
     | AsyncIterable[str | BaseTaskHandle[T] | None]
-    | Observable[TaskHandle[T]]
-    | Observable[AsyncTaskHandle[T]]
-    | Observable[BaseTaskHandle[T]]
+    | Handles[T]
     | Observable[str]
     | Observable[str | None]
     | Observable[str | BaseTaskHandle[T]]
@@ -67,6 +70,9 @@ def tasks_observable(
         wait on b         ─p──×
         wait on c         ─p──r──C|
         tasks_observable  ────b──c──a|
+
+    `await` and `run` give only the last outcome. For a list of all use `.pipe(ops.to_list())`, and
+    for a loop over them `wait_for_tasks`.
 
     A task that fails, times out or cannot be polled gives an outcome, and never ends the others. So
     does an id that is None, empty or not a string, and a handle that could not be started. If an id
@@ -107,8 +113,7 @@ def tasks_observable(
         clock = arguments.crowd_clock(chosen)
         batch = _Batch(arguments.waits(clock), observer, items_of(tasks, chosen), limit)
         if wake is None:
-            batch.start()
-            return batch
+            return start_or_dispose(batch.start, batch)
 
         def on_error(error: Exception) -> None:
             log_wake_of_all_failed(error)
@@ -116,7 +121,7 @@ def tasks_observable(
         batch.events.disposable = wake.subscribe(batch.wake, on_error, scheduler=subscribed_on)
         return start_or_dispose(batch.start, batch)
 
-    return Observable(subscribe)
+    return arguments.observable(subscribe)
 
 
 class _Batch(abc.DisposableBase):
@@ -156,7 +161,10 @@ class _Batch(abc.DisposableBase):
         try:
             task_id = id_to_poll(task)
         except (TypeError, ValueError) as error:
-            self._end_at_once(TaskOutcome(_shown(task), error=error, items=_items_of(task)), number)
+            self._end_at_once(
+                TaskOutcome(_shown(task), error=_placed(error, number), items=_items_of(task)),
+                number,
+            )
             return None
         if task_id is None:
             self._end_at_once(outcome_at_once(cast("BaseTaskHandle[Any]", task)), number)
@@ -178,6 +186,9 @@ class _Batch(abc.DisposableBase):
         self._merge.ended(number)
 
     def _ended(self, outcome: TaskOutcome, number: int) -> None:
+        if isinstance(outcome.error, ClientClosedError):
+            self._merge.fail(outcome.error)  # says nothing about the task
+            return
         with self._lock:
             self._running.pop(outcome.task_id, None)
             also = self._also.pop(outcome.task_id, ())
@@ -200,6 +211,12 @@ class _Batch(abc.DisposableBase):
 
     def _named(self, named: object) -> Wait | None:
         return self._running.get(named) if isinstance(named, str) else None
+
+
+def _placed(error: Exception, number: int) -> Exception:
+    """An error that says which of the ids it is about."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"id number {number}, counted from 0: {error}")
 
 
 def _with_items(outcome: TaskOutcome, items: tuple[Any, ...]) -> TaskOutcome:

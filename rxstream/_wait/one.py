@@ -120,7 +120,7 @@ def task_observable(
         downstream.resources.add(events)
         return start_or_dispose(wait.start, wait, events)
 
-    return Observable(subscribe)
+    return arguments.observable(subscribe)
 
 
 def wait_for_task(

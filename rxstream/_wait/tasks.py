@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reactivex.disposable import BooleanDisposable
 
 from .._checks import text
-from .._values import BaseTaskHandle, TaskOutcome, TaskSnapshot
-from .arguments import NOTHING_TO_WAIT_FOR
+from .._values import BaseTaskHandle, T, TaskOutcome, TaskSnapshot
+from .arguments import checked_id
 
 if TYPE_CHECKING:
     from reactivex import abc
 
     from .._time.clock import Clock
 
-__all__ = ["end_at_once", "id_to_ask", "id_to_poll", "outcome_at_once"]
+__all__ = ["Task", "end_at_once", "id_to_ask", "id_to_poll", "outcome_at_once"]
+
+Task: TypeAlias = "str | BaseTaskHandle[T] | None"
+"""One of many tasks; None and what has no id give an outcome with an error."""
 
 
 def id_to_poll(task: object) -> str | None:
@@ -26,7 +29,7 @@ def id_to_poll(task: object) -> str | None:
         ValueError: The id is empty, or cannot be sent.
     """
     if not isinstance(task, BaseTaskHandle):
-        return text(task, "task_id", NOTHING_TO_WAIT_FOR)
+        return checked_id(task)
     if task.error is not None or task.task_id is None:
         return None
     return text(task.task_id, "task_id")

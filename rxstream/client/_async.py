@@ -10,26 +10,25 @@ from typing_extensions import override
 
 from .._checks import optional
 from .._wait.handles import AsyncTaskHandle
-from .._wait.one import wait_for_task_async
 from .._wait.tasks import id_to_ask
 from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
 from ._chat import ChatOperations
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import AsyncStarter
 from ._secrets import hidden
+from ._waits import AsyncWaits
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration, PollInterval
+    from ..backoff import Duration
     from ._async_connections import AsyncConnections
     from ._requests import Start
 
@@ -38,7 +37,7 @@ __all__ = ["AsyncStreamClient"]
 _MAX_CONNECTIONS: Final = 100
 
 
-class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStarter):
+class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperations, AsyncStarter):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -132,25 +131,13 @@ class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStar
         with self._without_secrets(request):
             return read_task(*await self._send(request), polled, self._cut)
 
-    async def wait_for_task(
-        self,
-        task: str | BaseTaskHandle[T],
-        *,
-        poll_interval: PollInterval = 1.0,
-        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> T:
-        """Wait until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
-        """
-        return await wait_for_task_async(
-            self, task, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
-
     async def aclose(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -177,6 +164,7 @@ class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStar
         )
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         try:
             if self._http_client is not None:
                 answer = await send_async(
@@ -189,7 +177,8 @@ class AsyncStreamClient(BaseClient, ChatOperations, ProductOperations, AsyncStar
                 answer = await self._connections.send(self._outgoing.request(request))
                 self._has_connected = True
         except FAILURES as error:
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

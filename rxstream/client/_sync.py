@@ -10,19 +10,18 @@ from typing_extensions import override
 
 from .._checks import optional
 from .._wait.handles import TaskHandle
-from .._wait.one import wait_for_task
 from .._wait.tasks import id_to_ask
 from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
 from ._connections import Connections, Ending
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
 from ._requests import SyncStarter
 from ._secrets import hidden
+from ._waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration, PollInterval
+    from ..backoff import Duration
     from ._requests import Start
 
 __all__ = ["CancellableCall", "StreamClient"]
@@ -40,7 +39,7 @@ _MAX_CONNECTIONS: Final = 32
 _ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
-class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
+class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncStarter):
     """A thin sync client of Stream's API: it starts tasks and polls them.
 
     You can share it between threads. Use it as a context manager, or call `close()`.
@@ -122,23 +121,13 @@ class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
         """Make a call of `get_task` that another thread can end; waits do so."""
         return CancellableCall(self.get_task)
 
-    def wait_for_task(
-        self,
-        task: str | BaseTaskHandle[T],
-        *,
-        poll_interval: PollInterval = 1.0,
-        timeout: Duration | None = 60.0,
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> T:
-        """Block until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task`.
-        """
-        return wait_for_task(self, task, poll_interval=poll_interval, timeout=timeout, retry=retry)
-
     def close(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -163,6 +152,7 @@ class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
         return TaskHandle(task_id, name, start.items, answer=answer, rate_limit=limit, client=self)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
@@ -179,7 +169,8 @@ class StreamClient(BaseClient, ChatOperations, ProductOperations, SyncStarter):
         except FAILURES as error:
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

@@ -10,6 +10,7 @@ from reactivex import Observable
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
 from .._values import BaseTaskHandle
+from .._wait.closing import ClientClosedError
 from .._wait.outcome import OutcomeObserver
 from .._wait.tasks import id_to_poll
 
@@ -26,7 +27,7 @@ __all__ = ["settle"]
 def settle(
     task: str | BaseTaskHandle[Any],
 ) -> Callable[[Observable[TaskSnapshot[T]]], Observable[TaskOutcome[T]]]:
-    """Emit the end of the wait as one `TaskOutcome`, and never an error.
+    """Emit the end of the wait as one `TaskOutcome`, and no error.
 
     ::
 
@@ -41,7 +42,9 @@ def settle(
 
     Returns:
         An operator whose observable emits one outcome and completes. If the source ends before the
-        task is done, the outcome's `error` is a `TaskCancelledException`.
+        task is done, the outcome's `error` is a `TaskCancelledException`. Only where a client is
+        closed under the wait there is no outcome but that error, because it says nothing about
+        the task.
 
     Raises:
         TypeError: `task` is neither an id nor a handle.
@@ -58,6 +61,9 @@ def settle(
             downstream = Downstream(observer)
 
             def give(outcome: TaskOutcome, _: int) -> None:
+                if isinstance(outcome.error, ClientClosedError):
+                    downstream.on_error(outcome.error)
+                    return
                 polls = 0 if task_id is None else outcome.polls
                 downstream.on_next(replace(outcome, polls=polls, items=items))
                 downstream.on_completed()

@@ -6,8 +6,11 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from typing_extensions import override
+
 from .._checks import seconds
 from ._limits import Limiter
+from ._official import OfficialClients
 from ._script import cast_of, script_of
 
 try:
@@ -35,7 +38,7 @@ _SHORTEST_SECRET: Final = 32
 _HIGHEST_PORT: Final = 65_535
 
 
-class TaskServer:
+class TaskServer(OfficialClients):
     """A small server of Stream's task API, for tests and experiments.
 
     ::
@@ -44,9 +47,9 @@ class TaskServer:
             client = StreamClient(server.api_key, server.api_secret, base_url=server.url)
 
     It starts tasks, answers polls, checks keys and tokens, counts rate limits and plays faults.
-    Stream's official SDKs can talk to it. Without a socket, you can use its `app` in process:
-    `httpx.ASGITransport(app=server.app)`. Then it follows the time of the running loop, also of a
-    `VirtualLoop`.
+    Stream's official SDKs can talk to it; `getstream()` and its likes make their clients. Without a
+    socket, you can use its `app` in process: `httpx.ASGITransport(app=server.app)`. Then it follows
+    the time of the running loop, also of a `VirtualLoop`.
     """
 
     def __init__(
@@ -93,9 +96,7 @@ class TaskServer:
         self._running_for = seconds(running, "running")
         self._script, planted = cast_of({} if script is None else script)
         self.api_key = api_key
-        """The only key that is accepted."""
         self.api_secret = api_secret
-        """The secret that signs the tokens."""
         self._host = host
         self._port = port
         self._server: RunningServer | None = None
@@ -115,6 +116,7 @@ class TaskServer:
         return self._api
 
     @property
+    @override
     def url(self) -> str:
         """The base URL for a client.
 
@@ -150,7 +152,7 @@ class TaskServer:
         """How many polls there were.
 
         Args:
-            task_id: Of this task; None: of all.
+            task_id: Of this task, by its id or handle; None: of all.
         """
         return self._api.log.polls(task_id)
 

@@ -44,7 +44,8 @@ def stream_env(
 ) -> testing.TaskServer:
     """Point `STREAM_API_KEY`, `STREAM_API_SECRET` and `STREAM_BASE_URL` at `task_server`.
 
-    Clients that you make without arguments then talk to it. Returns the server.
+    Clients that you make without arguments then talk to it, but for those of `getstream`, which
+    does not read `STREAM_BASE_URL`: take `stream_env.getstream()`. Returns the server.
     """
     monkeypatch.setenv("STREAM_API_KEY", task_server.api_key)
     monkeypatch.setenv("STREAM_API_SECRET", task_server.api_secret)

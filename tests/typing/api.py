@@ -39,17 +39,20 @@ from rxstream import (
     backoff,
     errors,
     results,
+    run,
     start_tasks,
     task_observable,
     tasks_observable,
     to_async_iterable,
     wait_for_task,
     wait_for_task_async,
+    wait_for_tasks,
+    wait_for_tasks_async,
 )
 from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
 from rxstream.progress_bar import progress_bar
-from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream.testing import FakeAsyncClient, FakeClient, TaskServer, VirtualTime, run_virtual
 from rxstream.webhooks import (
     InvalidWebhookException,
     WebhookEvent,
@@ -233,6 +236,26 @@ def the_batch(client: StreamClient, ids: AsyncIterator[str], pushed: Observable[
     tasks_observable(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+def the_loops(client: StreamClient, ids: AsyncIterator[str]) -> None:
+    for outcome in wait_for_tasks(client, ["a", None], max_concurrent=5, timeout=None):
+        assert_type(outcome, TaskOutcome)
+    with client.wait_for_tasks(iter(["a"])) as outcomes:
+        assert_type(next(outcomes), TaskOutcome)
+    wait_for_tasks(client, ids)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    wait_for_tasks(client, ["a"], max_concurrent="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(run(task_observable(client, "id")), TaskSnapshot)
+    assert_type(run(tasks_observable(client, ["a"]), default=None), TaskOutcome | None)
+    run(["a"])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def the_async_loops(client: AsyncStreamClient, ids: AsyncIterator[str]) -> None:
+    async for outcome in wait_for_tasks_async(client, ids, max_concurrent=5):
+        assert_type(outcome, TaskOutcome)
+    async with client.wait_for_tasks(["a", None]) as outcomes:
+        assert_type(await anext(outcomes), TaskOutcome)
+    wait_for_tasks_async(client, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def the_hub(client: AsyncStreamClient) -> None:
     events = WebhookEvents("secret", max_age=None)
     hub = TaskHub(client, poll_interval=timedelta(seconds=5), wake=events, keep=60)
@@ -301,6 +324,13 @@ def the_kit() -> None:
     task_observable(FakeClient("running", scheduler=time), "id", scheduler=time)
     client = FakeAsyncClient(["running", "completed"])
     assert_type(run_virtual(client.get_task("id")), TaskSnapshot)
+    VirtualTime(max_actions=10).record(task_observable(FakeClient(), "id"), until=5)
+    run_virtual(FakeAsyncClient().wait_for_task("id"), max_jumps=10)
+
+
+def the_server(server: TaskServer) -> None:
+    StreamClient(**server.getstream_arguments)
+    server.getstream()
 
 
 def their_start(items: list[int]) -> str:
@@ -316,6 +346,9 @@ def the_starts(client: StreamClient, other: AsyncStreamClient, pushed: Observabl
     others = start_tasks(partial(other.export_users), iter(["u1"]), retry=None, gate=Gate(1))
     assert_type(others, Observable[AsyncTaskHandle[results.Export]])
     assert_type(tasks_observable(other, others), Observable[TaskOutcome[results.Export]])
+    for outcome in client.wait_for_tasks(started):
+        assert_type(outcome, TaskOutcome[results.Deleted])
+    other.wait_for_tasks(others)
     theirs = start_tasks(their_start, [1, 2], batch_size=2, max_concurrent=3)
     assert_type(theirs, Observable[BaseTaskHandle[Any]])
     assert_type(tasks_observable(client, theirs), Observable[TaskOutcome[Any]])

@@ -15,6 +15,7 @@ from rxstream._shared.guard import interruption_of
 from rxstream._start.operation import operation_of
 from rxstream._start.start import Start, StartContext
 from rxstream._time.schedulers import VirtualClock
+from rxstream._wait.closing import ClientClosedError, OpenWaits
 from rxstream.backoff import DEFAULT_RETRY
 from rxstream.errors import StreamTransportException
 from rxstream.testing import VirtualTime, assert_nothing_left
@@ -41,6 +42,8 @@ class Scene:
         self.calls: list[Any] = []
         self.cancelled = 0
         self.given: list[Any] = []
+        self.failed: list[Exception] = []
+        self.open = OpenWaits()
         context = StartContext(
             retry=DEFAULT_RETRY,
             clock=clock(self.time),
@@ -48,16 +51,21 @@ class Scene:
             gate=admission_of(self.gate),
             lock=self.lock,
             is_interrupted=interruption_of(self.lock),
+            open_waits=self.open,
             operation=operation_of(Starter(lambda *_: None).delete_things),
         )
-        self.one = Start(
-            (1, 2), 7, lambda handle, number: self.given.append((handle, number)), context
-        )
+        self.one = Start((1, 2), 7, self, context)
 
     def start(self, argument: Any, done: Any) -> Scene:
         assert argument == (1, 2)
         self.calls.append(done)
         return self
+
+    def started(self, handle: Any, number: int) -> None:
+        self.given.append((handle, number))
+
+    def fail(self, error: Exception) -> None:
+        self.failed.append(error)
 
     def cancel(self) -> None:
         self.cancelled += 1
@@ -115,6 +123,22 @@ def test_an_interrupt_in_an_operation_leaves_it_in_doubt() -> None:
     scene.calls[0](None, KeyboardInterrupt())
     ((handle, _),) = scene.given
     assert isinstance(handle.error.__cause__, KeyboardInterrupt)
+
+
+def test_a_client_that_is_closed_ends_all_of_them_without_a_handle() -> None:
+    scene = Scene()
+    scene.one.start()
+    scene.open.end()
+    assert not scene.failed
+    scene.time.start()
+    (error,) = scene.failed
+    assert isinstance(error, ClientClosedError)
+    assert (len(scene.open), scene.cancelled, scene.given) == (0, 1, [])
+    again = Scene()
+    again.one.start()
+    again.calls[0](None, ClientClosedError())
+    assert isinstance(again.failed[0], ClientClosedError)
+    assert (len(again.open), again.given) == (0, [])
 
 
 @pytest.mark.parametrize("size", [1, 3])

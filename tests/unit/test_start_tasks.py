@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
@@ -22,6 +23,8 @@ from rxstream import (
     TaskHandle,
     start_tasks,
     tasks_observable,
+    wait_for_tasks,
+    wait_for_tasks_async,
 )
 from rxstream.errors import InDoubtException, InvalidResponseException
 from rxstream.testing import VirtualTime, run_virtual
@@ -317,6 +320,50 @@ def test_one_outcome_for_each_batch_with_its_items(stage: Stage) -> None:
     assert found[2, 3].ok
     assert isinstance(found[4, 5].error, ValueError)
     assert isinstance(found[6, 7].error, InDoubtException)
+
+
+def test_a_plain_loop_over_what_was_started() -> None:
+    def start(items: list[int]) -> str | None:
+        if items == [4, 5]:
+            raise ValueError
+        return f"t{items[0]}"
+
+    class Client:
+        def get_task(self, task_id: str) -> Any:
+            return {"task_id": task_id, "status": "completed", "result": task_id}
+
+    class AsyncClient:
+        async def get_task(self, task_id: str) -> Any:
+            return Client().get_task(task_id)
+
+    def started() -> Any:
+        return start_tasks(start, range(8), batch_size=2)
+
+    async def main() -> list[Any]:
+        return [o async for o in wait_for_tasks_async(AsyncClient(), started(), max_concurrent=2)]
+
+    for outcomes in (list(wait_for_tasks(Client(), started())), asyncio.run(main())):
+        found = {outcome.items: outcome for outcome in outcomes}
+        assert sorted(found) == [(0, 1), (2, 3), (4, 5), (6, 7)]
+        assert [found[at, at + 1].result for at in (0, 2, 6)] == ["t0", "t2", "t6"]
+        assert isinstance(found[4, 5].error, ValueError)
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(started())
+
+
+def test_a_client_that_is_closed_ends_the_stream() -> None:
+    client = StreamClient("key", token="token")
+    client.close()
+    errors: list[Exception] = []
+    ended = threading.Event()
+
+    def failed(error: Exception) -> None:
+        errors.append(error)
+        ended.set()
+
+    start_tasks(client.delete_users, ["u1"]).subscribe(pytest.fail, failed)
+    assert ended.wait(5)
+    assert "closed" in str(errors[0])
 
 
 def test_each_client_and_operation_has_a_gate_of_its_own() -> None:
