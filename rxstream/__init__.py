@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._gate.gate import Gate as Gate
     from ._gate.statistics import GateStatistics as GateStatistics
     from ._run import run as run
+    from ._start.many import start_tasks as start_tasks
     from ._values import BaseTaskHandle as BaseTaskHandle
     from ._values import RateLimitInfo as RateLimitInfo
     from ._values import TaskOutcome as TaskOutcome
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .backoff import Schedule as Schedule
     from .client import AsyncStreamClient as AsyncStreamClient
     from .client import StreamClient as StreamClient
+    from .errors import InDoubtException as InDoubtException
     from .errors import InvalidResponseException as InvalidResponseException
     from .errors import StreamApiException as StreamApiException
     from .errors import StreamException as StreamException
@@ -58,6 +60,7 @@ else:
             # waiting
             "TaskHub": "hub",
             "run": "_run",
+            "start_tasks": "_start.many",
             "task_observable": "_wait.one",
             "tasks_observable": "_wait.many",
             "to_async_iterable": "_async_iterable",
@@ -79,6 +82,7 @@ else:
             "TaskOutcome": "_values",
             "TaskSnapshot": "_values",
             # exceptions
+            "InDoubtException": "errors",
             "InvalidResponseException": "errors",
             "StreamApiException": "errors",
             "StreamException": "errors",

@@ -72,6 +72,8 @@ class BaseTaskHandle(Generic[T_co]):
     """Why it could not be started, if so; the wait ends with it."""
     answer: Mapping[str, Any] | None = field(default=None, compare=False)
     """What Stream answered to the start, whole; it is shared, so do not change it."""
+    rate_limit: RateLimitInfo | None = field(default=None, compare=False)
+    """The rate limit of the operation as of that answer, if it gave one."""
 
     def __str__(self) -> str:
         """Return the id; empty where there is none."""

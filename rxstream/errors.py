@@ -10,7 +10,8 @@
     │       └── TaskStalledException    nothing has changed for too long (`rxs.stalled`)
     ├── StreamTaskException             the task failed
     ├── TaskCancelledException          the wait was cancelled by a signal
-    └── InvalidResponseException        a 2xx or 3xx answer that is not a task
+    ├── InvalidResponseException        a 2xx or 3xx answer that is not a task
+    └── InDoubtException                a start of which nobody knows whether Stream got it
 
 Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
 `StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK, but
@@ -21,9 +22,9 @@ in them is cut to 4,000 characters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from ._text import bounded, cut, one_line, picklable, rebuilt
+from ._text import bounded, brief, cut, one_line, picklable, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
+    "InDoubtException",
     "InvalidResponseException",
     "StreamApiException",
     "StreamException",
@@ -47,6 +49,9 @@ __all__ = [
 TransportErrorType: TypeAlias = Literal[
     "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
 ]
+
+# So many items of a start are named in the text of an exception.
+_SHOWN: Final = 3
 
 
 class StreamException(Exception):
@@ -128,6 +133,9 @@ class StreamRateLimitException(StreamApiException):
 
 class StreamTransportException(StreamException):
     """No usable answer came. `__cause__` is the exception of the HTTP library."""
+
+    nothing_sent: bool = False
+    """Whether it is certain that the request never went out: no connection came about."""
 
     def __init__(self, error_type: TransportErrorType, message: str = "") -> None:
         """Make an exception for one kind of failure.
@@ -256,4 +264,25 @@ class InvalidResponseException(StreamException):
             (message or "The answer is not a Stream API answer")
             + (f" (status={status_code})" if status_code is not None else "")
             + (f": {self.raw_response_body[:120]!r}" if raw_response_body else "")
+        )
+
+
+class InDoubtException(StreamException):
+    """Nobody knows whether Stream got a start, so it is not repeated; `__cause__` says why."""
+
+    def __init__(self, *, operation: str, items: Sequence[Any] = (), message: str = "") -> None:
+        """Make an exception for one start.
+
+        Args:
+            operation: The name of the operation.
+            items: What it was to start with.
+            message: What happened.
+        """
+        self.operation = operation
+        self.items = tuple(items)
+        shown = brief(list(self.items[:_SHOWN]))
+        super().__init__(
+            f"Stream may have started {operation} with {len(self.items)} items"
+            f" ({shown}{', …' if len(self.items) > _SHOWN else ''}), or not"
+            + (f": {message}" if message else "")
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
-__all__ = ["VirtualClock", "clock_of", "is_of_run", "operator_clock"]
+__all__ = ["VirtualClock", "clock_of", "is_of_run", "open_clock_of", "operator_clock"]
 
 
 class VirtualClock:
@@ -161,6 +161,19 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         "or use the sync StreamClient"
     )
     return LoopClock(loop_or_raise(msg))
+
+
+def open_clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
+    """Choose as `clock_of` does, and check that its loop is not closed.
+
+    Raises:
+        RuntimeError: There is no loop, or it is closed.
+    """
+    clock = clock_of(scheduler, is_async=is_async)
+    if clock.is_closed:
+        msg = "the scheduler's event loop is closed, and nothing can run there any more"
+        raise RuntimeError(msg)
+    return clock
 
 
 def is_of_run(scheduler: abc.SchedulerBase | None) -> bool:

@@ -15,7 +15,7 @@ from .._shared.guard import interruption_of
 from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
-from .._time.schedulers import clock_of
+from .._time.schedulers import open_clock_of
 from ..backoff import ByAnswer
 from .closing import open_waits_of
 from .context import WaitContext
@@ -72,11 +72,7 @@ class WaitArguments:
         Raises:
             RuntimeError: There is no loop, or it is closed.
         """
-        clock = clock_of(scheduler, is_async=self._is_async)
-        if clock.is_closed:
-            msg = "the scheduler's event loop is closed, and nothing can run there any more"
-            raise RuntimeError(msg)
-        return clock
+        return open_clock_of(scheduler, is_async=self._is_async)
 
     def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
         """The clock of a subscription with many waits."""

@@ -10,7 +10,9 @@ from .._shared.fork import on_fork
 from ..errors import StreamTransportException
 
 if TYPE_CHECKING:
-    from .engine import Wait
+    from collections.abc import Callable
+
+    from .context import CallContext
 
 __all__ = ["ClientClosedError", "KnownWaits", "OpenWaits", "WaitsKeeper", "open_waits_of"]
 
@@ -30,14 +32,27 @@ class ClientClosedError(StreamTransportException, RuntimeError):
         self.__cause__ = asyncio.CancelledError()
 
 
+class OpenWait(Protocol):
+    """A wait, or a start, that runs on a client."""
+
+    @property
+    def context(self) -> CallContext:
+        """What those of one subscription share."""
+        ...
+
+    def end(self, error: BaseException | None, late: Callable[[], None] | None = None, /) -> None:
+        """End; `late` is called after a consumer that is being called, if there is one."""
+        ...
+
+
 class KnownWaits(Protocol):
     """Where a wait says that it begins and that it is over."""
 
-    def add(self, wait: Wait) -> None:
+    def add(self, wait: OpenWait) -> None:
         """A wait begins."""
         ...
 
-    def discard(self, wait: Wait) -> None:
+    def discard(self, wait: OpenWait) -> None:
         """A wait is over."""
         ...
 
@@ -58,19 +73,19 @@ class OpenWaits:
     def __len__(self) -> int:
         return len(self._waits)
 
-    def add(self, wait: Wait) -> None:
+    def add(self, wait: OpenWait) -> None:
         """A wait begins."""
         self._waits[wait] = None
         if len(self._waits) >= self._purge_at:
             self._purge()
 
-    def discard(self, wait: Wait) -> None:
+    def discard(self, wait: OpenWait) -> None:
         """A wait is over."""
         self._waits.pop(wait, None)
 
     def end(self) -> None:
         """End all of them with one error for each subscription, each where its clock runs."""
-        subscriptions: dict[int, list[Wait]] = {}
+        subscriptions: dict[int, list[OpenWait]] = {}
         for wait in list(self._waits):
             subscriptions.setdefault(id(wait.context), []).append(wait)
         for waits in subscriptions.values():
@@ -86,7 +101,7 @@ class OpenWaits:
 
     def _forget(self) -> None:
         """A forked child does not continue the waits of its parent."""
-        self._waits: dict[Wait, None] = {}
+        self._waits: dict[OpenWait, None] = {}
         self._purge_at = _FEW
 
 
@@ -102,7 +117,7 @@ class _NoWaits:
 
     __slots__ = ()
 
-    def add(self, wait: Wait) -> None:
+    def add(self, wait: OpenWait) -> None:
         pass
 
     discard = add
@@ -118,10 +133,10 @@ def open_waits_of(client: object) -> KnownWaits:
     return known if isinstance(known, OpenWaits) else _NO_WAITS
 
 
-def _end(waits: list[Wait]) -> None:
+def _end(waits: list[OpenWait]) -> None:
     for wait in waits:
         _end_one(wait)
 
 
-def _end_one(wait: Wait) -> None:
+def _end_one(wait: OpenWait) -> None:
     wait.end(ClientClosedError(), partial(_end_one, wait))

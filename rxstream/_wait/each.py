@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterable, Iterable, Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, Generic, Self
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, cast
 
 from reactivex import Observable
 from reactivex.disposable import SingleAssignmentDisposable
@@ -13,6 +13,7 @@ from reactivex.subject import Subject
 from typing_extensions import override
 
 from .._checks import is_async, whole
+from .._merge.room import Roomy
 from .._values import T, TaskOutcome
 from ..backoff import DEFAULT_RETRY
 from .many import tasks_observable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..backoff import Delays, Duration, PollInterval
+    from .many import Handles, Tasks
     from .tasks import Task
 
 __all__ = ["MAX_CONCURRENT", "TaskOutcomes", "check_tasks", "wait_for_tasks"]
@@ -32,7 +34,7 @@ MAX_CONCURRENT: Final = 100
 
 def wait_for_tasks(
     client: Any,
-    tasks: Iterable[Task[T]],
+    tasks: Iterable[Task[T]] | Handles[T],
     *,
     max_concurrent: int = MAX_CONCURRENT,
     poll_interval: PollInterval = 1.0,
@@ -55,7 +57,8 @@ def wait_for_tasks(
 
     Args:
         client: A client with a plain `get_task(task_id)`.
-        tasks: Handles and ids, in any iterable; it may be endless.
+        tasks: Handles and ids, in any iterable; it may be endless. Or the Observable of handles
+            that `start_tasks` gives: from that the next is taken when a wait ends.
         max_concurrent: How many ids may be taken whose outcomes you have not got yet, 1 or more.
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
@@ -72,16 +75,27 @@ def wait_for_tasks(
     if is_async(client):
         msg = "client is async: use `async for outcome in wait_for_tasks_async(client, tasks)`"
         raise TypeError(msg)
-    if isinstance(tasks, AsyncIterable):
+    if isinstance(cast("object", tasks), AsyncIterable):
         msg = "tasks is an async iterable: use wait_for_tasks_async in a coroutine"
         raise TypeError(msg)
     check_tasks(tasks)
-    ids: Subject[Task[T]] = Subject()
-    outcomes = tasks_observable(
-        client, ids, poll_interval=poll_interval, timeout=timeout, retry=retry
-    )
     room = whole(max_concurrent, "max_concurrent")
-    return TaskOutcomes(_Feed(outcomes, ids, iter(tasks), room))
+    ids: Subject[Task[T]] = Subject()
+    pushed: Tasks[T] = ids
+    pulled: Iterator[Task[T]] = iter(())
+    if isinstance(tasks, Observable):
+        pushed = tasks
+    else:
+        pulled = iter(tasks)
+    outcomes = tasks_observable(
+        client,
+        pushed,
+        max_concurrent=None if pushed is ids else room,
+        poll_interval=poll_interval,
+        timeout=timeout,
+        retry=retry,
+    )
+    return TaskOutcomes(_Feed(outcomes, ids, pulled, room))
 
 
 def check_tasks(tasks: object) -> None:
@@ -90,7 +104,7 @@ def check_tasks(tasks: object) -> None:
     Raises:
         TypeError: It cannot.
     """
-    if isinstance(tasks, Observable):
+    if isinstance(tasks, Observable) and not isinstance(tasks, Roomy):
         msg = "tasks is an Observable, which cannot be asked for its next id: use tasks_observable"
         raise TypeError(msg)
     if isinstance(tasks, str | bytes) or not isinstance(tasks, Iterable | AsyncIterable):

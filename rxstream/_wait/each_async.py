@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
+from reactivex import Observable
 from typing_extensions import override
 
 from .._async_iterable import to_async_iterable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from .._async_iterable import AsyncItemsIterator
     from ..backoff import Delays, Duration, PollInterval
+    from .many import Handles, Tasks
     from .tasks import Task
 
 __all__ = ["AsyncTaskOutcomes", "wait_for_tasks_async"]
@@ -28,7 +31,7 @@ __all__ = ["AsyncTaskOutcomes", "wait_for_tasks_async"]
 
 def wait_for_tasks_async(
     client: Any,
-    tasks: Iterable[Task[T]] | AsyncIterable[Task[T]],
+    tasks: Iterable[Task[T]] | AsyncIterable[Task[T]] | Handles[T],
     *,
     max_concurrent: int = MAX_CONCURRENT,
     poll_interval: PollInterval = 1.0,
@@ -52,7 +55,9 @@ def wait_for_tasks_async(
     Args:
         client: A client with a `get_task(task_id)`, async or plain; a plain one is called on a
             worker thread.
-        tasks: Handles and ids, in any iterable or async iterable; it may be endless.
+        tasks: Handles and ids, in any iterable or async iterable; it may be endless. Or the
+            Observable of handles that `start_tasks` gives: from that the next is taken when a wait
+            ends.
         max_concurrent: How many ids may be taken whose outcomes you have not got yet, 1 or more.
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
@@ -69,11 +74,24 @@ def wait_for_tasks_async(
     """
     check_tasks(tasks)
     room = whole(max_concurrent, "max_concurrent")
-    supply = _Supply(tasks, room)
+    supply: _Supply[T]
+    pushed: Tasks[T]
+    none: tuple[Task[T], ...] = ()
+    if isinstance(tasks, Observable):
+        pushed, supply = tasks, _Supply(none, room)
+        buffer, limit = sys.maxsize, room
+    else:
+        pushed = supply = _Supply(tasks, room)
+        buffer, limit = room, None
     outcomes = tasks_observable(
-        client, supply, poll_interval=poll_interval, timeout=timeout, retry=retry
+        client,
+        pushed,
+        max_concurrent=limit,
+        poll_interval=poll_interval,
+        timeout=timeout,
+        retry=retry,
     )
-    return AsyncTaskOutcomes(aiter(to_async_iterable(outcomes, buffer=room)), supply)
+    return AsyncTaskOutcomes(aiter(to_async_iterable(outcomes, buffer=buffer)), supply)
 
 
 class AsyncTaskOutcomes(AsyncIterator[TaskOutcome[T]]):

@@ -74,7 +74,7 @@ class Wait(abc.DisposableBase):
         self._began = 0.0
         self._deadline_timer: Any = None
         self._pause: Pause | None = None
-        self._poll: Poll | None = None
+        self._poll: Poll[TaskSnapshot] | None = None
         self.polls = 0
         self._sent_at = 0.0
         self.last: TaskSnapshot | None = None
@@ -127,7 +127,7 @@ class Wait(abc.DisposableBase):
 
     def _poll_from(self, before: _State, pause: Pause | None) -> None:
         context = self.context
-        poll = Poll(self, context)
+        poll: Poll[TaskSnapshot] = Poll(self, self.task_id, context)
         with context.lock:
             if self._state is not before or self._pause is not pause:
                 return
@@ -136,7 +136,7 @@ class Wait(abc.DisposableBase):
         context.gate.enter(poll, context.clock)
 
     def receive(
-        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+        self, poll: Poll[TaskSnapshot], snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
         """Take an answer."""
         with self.context.lock:

@@ -31,14 +31,16 @@ if TYPE_CHECKING:
     from .arguments import Waits
     from .engine import Wait
 
-__all__ = ["Tasks", "tasks_observable"]
+__all__ = ["Handles", "Tasks", "tasks_observable"]
 
+Handles: TypeAlias = (
+    Observable[TaskHandle[T]] | Observable[AsyncTaskHandle[T]] | Observable[BaseTaskHandle[T]]
+)
+"""What `start_tasks` gives."""
 Tasks: TypeAlias = (
     Iterable[str | BaseTaskHandle[T] | None]
     | AsyncIterable[str | BaseTaskHandle[T] | None]
-    | Observable[TaskHandle[T]]
-    | Observable[AsyncTaskHandle[T]]
-    | Observable[BaseTaskHandle[T]]
+    | Handles[T]
     | Observable[str]
     | Observable[str | None]
     | Observable[str | BaseTaskHandle[T]]

@@ -11,6 +11,7 @@ from typing_extensions import override
 from .._checks import optional
 from .._wait.handles import AsyncTaskHandle
 from .._wait.tasks import id_to_ask
+from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
@@ -155,8 +156,12 @@ class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperation
     @override
     async def _start(self, name: str, start: Start[T]) -> AsyncTaskHandle[T]:
         with self._without_secrets(start.request):
-            task_id, answer = read_started(*await self._send(start.request), self._cut)
-        return AsyncTaskHandle(task_id, name, start.items, answer=answer, client=self)
+            status_code, headers, content = await self._send(start.request)
+            task_id, answer = read_started(status_code, headers, content, self._cut)
+        limit = read_rate_limit(headers)
+        return AsyncTaskHandle(
+            task_id, name, start.items, answer=answer, rate_limit=limit, client=self
+        )
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         self._raise_if_closed()

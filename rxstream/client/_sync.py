@@ -11,6 +11,7 @@ from typing_extensions import override
 from .._checks import optional
 from .._wait.handles import TaskHandle
 from .._wait.tasks import id_to_ask
+from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
@@ -145,8 +146,10 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
     @override
     def _start(self, name: str, start: Start[T]) -> TaskHandle[T]:
         with self._without_secrets(start.request):
-            task_id, answer = read_started(*self._send(start.request), self._cut)
-        return TaskHandle(task_id, name, start.items, answer=answer, client=self)
+            status_code, headers, content = self._send(start.request)
+            task_id, answer = read_started(status_code, headers, content, self._cut)
+        limit = read_rate_limit(headers)
+        return TaskHandle(task_id, name, start.items, answer=answer, rate_limit=limit, client=self)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         self._raise_if_closed()
@@ -172,7 +175,7 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
 
 
 class CancellableCall:
-    """One `get_task` of a sync client, which any thread can end."""
+    """One request of a sync client, which any thread can end."""
 
     __slots__ = ("_ending", "_get_task")
 
@@ -182,9 +185,13 @@ class CancellableCall:
 
     def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once, as the client's own `get_task` does."""
+        return self.run(self._get_task, task_id)
+
+    def run(self, function: Callable[[Any], T], argument: object) -> T:
+        """Call another function of the client, such as an operation, so that it can be ended."""
         token = _ending.set(self._ending)
         try:
-            return self._get_task(task_id)
+            return function(argument)
         finally:
             _ending.reset(token)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._values import BaseTaskHandle, T
     from .._wait.each import TaskOutcomes
     from .._wait.each_async import AsyncTaskOutcomes
+    from .._wait.many import Handles
     from .._wait.tasks import Task
     from ..backoff import Delays, Duration, PollInterval
 
@@ -40,7 +41,7 @@ class Waits:
 
     def wait_for_tasks(
         self,
-        tasks: Iterable[Task[T]],
+        tasks: Iterable[Task[T]] | Handles[T],
         *,
         max_concurrent: int = MAX_CONCURRENT,
         poll_interval: PollInterval = 1.0,
@@ -82,7 +83,7 @@ class AsyncWaits:
 
     def wait_for_tasks(
         self,
-        tasks: Iterable[Task[T]] | AsyncIterable[Task[T]],
+        tasks: Iterable[Task[T]] | AsyncIterable[Task[T]] | Handles[T],
         *,
         max_concurrent: int = MAX_CONCURRENT,
         poll_interval: PollInterval = 1.0,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import Any, assert_type
 
 from reactivex import Observable
@@ -39,6 +40,7 @@ from rxstream import (
     errors,
     results,
     run,
+    start_tasks,
     task_observable,
     tasks_observable,
     to_async_iterable,
@@ -329,3 +331,48 @@ def the_kit() -> None:
 def the_server(server: TaskServer) -> None:
     StreamClient(**server.getstream_arguments)
     server.getstream()
+
+
+def their_start(items: list[int]) -> str:
+    return f"{items}"
+
+
+def the_starts(client: StreamClient, other: AsyncStreamClient, pushed: Observable[str]) -> None:
+    started = start_tasks(client.delete_users, ["u1"])
+    assert_type(started, Observable[TaskHandle[results.Deleted]])
+    assert_type(tasks_observable(client, started), Observable[TaskOutcome[results.Deleted]])
+    hard = start_tasks(partial(client.delete_users, user="hard"), pushed, batch_size=5)
+    assert_type(hard, Observable[TaskHandle[results.Deleted]])
+    others = start_tasks(partial(other.export_users), iter(["u1"]), retry=None, gate=Gate(1))
+    assert_type(others, Observable[AsyncTaskHandle[results.Export]])
+    assert_type(tasks_observable(other, others), Observable[TaskOutcome[results.Export]])
+    for outcome in client.wait_for_tasks(started):
+        assert_type(outcome, TaskOutcome[results.Deleted])
+    other.wait_for_tasks(others)
+    theirs = start_tasks(their_start, [1, 2], batch_size=2, max_concurrent=3)
+    assert_type(theirs, Observable[BaseTaskHandle[Any]])
+    assert_type(tasks_observable(client, theirs), Observable[TaskOutcome[Any]])
+    start_tasks(client.delete_users, 5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    start_tasks(their_start, ["u1"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    start_tasks(client.delete_users, ["u1"], batch_size="5")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+class TheirResponse:
+    def __init__(self) -> None:
+        self.data: dict[str, Any] = {}
+
+
+async def their_async_start(items: list[int]) -> TheirResponse:
+    return TheirResponse()
+
+
+async def their_handle(items: list[int]) -> AsyncTaskHandle[results.Export]:
+    return AsyncTaskHandle("id")
+
+
+def their_starts() -> None:
+    started = start_tasks(their_async_start, [1], batch_size=1)
+    assert_type(started, Observable[BaseTaskHandle[Any]])
+    exports = start_tasks(their_handle, [1], batch_size=1)
+    assert_type(exports, Observable[AsyncTaskHandle[results.Export]])
+    start_tasks(len, [1], batch_size=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -60,6 +60,10 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         errors.InvalidResponseException(status_code=200, raw_response_body="<html>"),
         {"status_code": 200, "raw_response_body": "<html>"},
     ),
+    (
+        errors.InDoubtException(operation="delete_users", items=["u1", "u2"], message="reset"),
+        {"operation": "delete_users", "items": ("u1", "u2")},
+    ),
 ]
 every_example = pytest.mark.parametrize(
     ("error", "fields"), EXAMPLES, ids=[type(error).__name__ for error, _ in EXAMPLES]
@@ -79,6 +83,7 @@ every_example = pytest.mark.parametrize(
         (errors.StreamTaskException, errors.StreamException),
         (errors.TaskCancelledException, errors.StreamException),
         (errors.InvalidResponseException, errors.StreamException),
+        (errors.InDoubtException, errors.StreamException),
     ],
 )
 def test_a_class_is_caught_as_its_parent(
@@ -94,6 +99,7 @@ def test_branches_are_apart() -> None:
         errors.StreamTaskException,
         errors.TaskCancelledException,
         errors.InvalidResponseException,
+        errors.InDoubtException,
     )
     for one in branches:
         assert [other for other in branches if issubclass(one, other)] == [one]
@@ -231,3 +237,12 @@ def test_mutable_arguments_are_copied() -> None:
     fields["c"] = "d"
     details.append(2)
     assert (error.exception_fields, error.details) == ({"a": "b"}, [1])
+
+
+def test_a_start_in_doubt_names_its_operation_and_the_first_items() -> None:
+    few = errors.InDoubtException(operation="delete_users", items=["u1"], message="reset")
+    assert str(few) == "Stream may have started delete_users with 1 items (['u1']), or not: reset"
+    many = errors.InDoubtException(operation="delete_users", items=[f"u{n}" for n in range(100)])
+    shown = "['u0', 'u1', 'u2'], …"
+    assert str(many) == f"Stream may have started delete_users with 100 items ({shown}), or not"
+    assert len(many.items) == 100

@@ -72,7 +72,7 @@ def test_it_can_be_hashed_whatever_it_was_started_with(kind: Any) -> None:
 def test_no_form_of_it_shows_the_secret(client: Any, kind: Any) -> None:
     owner = client("key", SECRET)
     error = errors.StreamTransportException("timeout", "slow")
-    handle = kind("t1", "delete_users", tuple("ab" * 50), error, {"task_id": "t1"}, owner)
+    handle = kind("t1", "delete_users", tuple("ab" * 50), error, {"task_id": "t1"}, client=owner)
     assert repr(handle) == (
         f"{kind.__name__}(task_id='t1', operation='delete_users', items=100, "
         "error=StreamTransportException('slow'))"
