@@ -57,11 +57,6 @@ class Pushed(Generic[T]):
             self._queue.append(item)
         try:
             self._answer()
-        except BaseException:
-            # What the observer raised is on its way to the source, which need not call again.
-            if self._is_left:
-                self.dispose()
-            raise
         finally:
             if not is_within:
                 self._calling.discard(thread)

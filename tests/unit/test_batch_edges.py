@@ -7,8 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from reactivex import Observable, Observer
-from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from rxstream import Gate, TaskOutcome, task_observable, tasks_observable, wait_for_task_async
@@ -262,25 +260,3 @@ def test_async_ids_that_dispose_their_own_batch_are_closed_at_once(pause: float)
             assert closed == ["ids"]
 
     run_virtual(main())
-
-
-def test_pushed_ids_are_closed_at_once_where_an_observer_raises() -> None:
-    closed: list[str] = []
-    pushed: list[abc.ObserverBase[Any]] = []
-
-    def subscribe(observer: abc.ObserverBase[Any], _: Any = None) -> abc.DisposableBase:
-        pushed.append(observer)
-        return Disposable(lambda: closed.append("ids"))
-
-    def fail(_: TaskOutcome) -> None:
-        raise Stop
-
-    # Not an Observable of reactivex's own kind, which disposes of what raises by itself.
-    source: Any = Observable()
-    source.subscribe = lambda on_next, on_error, on_completed, **_: subscribe(
-        Observer(on_next, on_error, on_completed)
-    )
-    tasks_observable(FakeClient("running"), source).subscribe(fail)
-    with pytest.raises(Stop):
-        pushed[0].on_next("")
-    assert closed == ["ids"]
