@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ._text import brief, is_nested_deeply
@@ -89,11 +89,11 @@ class TaskSnapshot:
         return _shown(self)
 
     def __getstate__(self) -> list[object]:
-        return [_packed(getattr(self, field.name)) for field in fields(self)]
+        return [_packed(getattr(self, each.name)) for each in fields(self)]
 
     def __setstate__(self, state: list[object]) -> None:
-        for field, value in zip(fields(self), state, strict=True):
-            object.__setattr__(self, field.name, _unpacked(value))
+        for each, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, each.name, _unpacked(value))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -110,6 +110,8 @@ class TaskOutcome:
     """How many answers came; after a deadline, how many requests were sent."""
     elapsed: float = 0.0
     """How long the wait took, in seconds."""
+    replayed: bool = field(default=False, compare=False)
+    """Whether a journal gave it: the wait was over before, and is not repeated."""
 
     @property
     def ok(self) -> bool:
@@ -137,7 +139,7 @@ class TaskOutcome:
 
 
 def _shown(value: TaskSnapshot | TaskOutcome) -> str:
-    shown = (f"{field.name}={brief(getattr(value, field.name))}" for field in fields(value))
+    shown = (f"{each.name}={brief(getattr(value, each.name))}" for each in fields(value))
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

@@ -25,6 +25,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_text": set(),
     "_values": {"_text"},
     "errors": {"_text"},
+    "_store": set(),
+    "_records": {"_text", "_values", "errors"},
     "backoff": {"_checks"},
     "_shared": set(),
     "_time": {"_shared"},
@@ -32,11 +34,12 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "_call": {"_shared", "_time", "_wire", "errors"},
     "_gate": {"_checks", "_shared", "_time"},
     "_merge": {"_shared", "_time"},
-    "_wait": ALL_PRIVATE | {"errors", "backoff"},
+    "_wait": ALL_PRIVATE | {"_records", "_store", "errors", "backoff"},
     "_async_iterable": {"_checks", "_time"},
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
     | {"backoff", "errors"},
+    "journal": {"_records", "_shared", "_store", "_time", "_values", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "operators"},
@@ -54,6 +57,7 @@ ONLY_IN: Final = {
     "uvicorn": {"testing"},
     "pytest": {"testing"},
     "rich": {"progress_bar"},
+    "sqlite3": {"journal"},
     "reactivex.scheduler": {"_async_iterable", "_time", "_wait", "testing"},
 }
 WIRE_KEYS: Final = {"created_at", "updated_at", "stacktrace", "exception_fields", "more_info"}

@@ -16,16 +16,20 @@ from .._merge.sources import check_items, items_of
 from .._values import TaskOutcome
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
+from .again import AGAIN, checked_again, checked_journal
 from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .journalled import Journalled
 from .log import log_wake_failed
 from .outcome import OutcomeObserver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import AsyncIterable, Iterable, Sequence
 
     from .._gate.gate import Gate
     from .._merge.sources import Items
+    from .._store import Store
     from ..backoff import Delays, Duration
+    from .again import Again
     from .arguments import Waits
     from .engine import Wait
 
@@ -47,6 +51,8 @@ def tasks_observable(
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
     wake: Observable[Any] | None = None,
+    journal: Store | None = None,
+    again: Again = AGAIN,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Observable[TaskOutcome]:
     """Wait on many tasks, and emit how each ended, in the order in which they end.
@@ -64,6 +70,9 @@ def tasks_observable(
     not polled twice: you get the same outcome once for each time it came. An error of `task_ids`
     itself ends the stream at once.
 
+    With a journal, each outcome is emitted once it is recorded there, and an id whose outcome is
+    recorded is not polled: you get that outcome at once, with `replayed` set.
+
     To end with an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
 
     Args:
@@ -77,6 +86,10 @@ def tasks_observable(
         retry: As for `task_observable`, for each task.
         gate: As for `task_observable`; all the waits pass it.
         wake: As for `task_observable`; an event that names a task wakes only that one.
+        journal: A `Journal` of `rxstream.journal`, open for as long as the waits run. If it fails,
+            the stream ends with `JournalException`.
+        again: Exception classes, one or a tuple. An id whose recorded outcome has such an error is
+            waited on once more. By default: errors that say nothing about the task itself.
         scheduler: As for `task_observable`.
 
     Raises:
@@ -87,6 +100,8 @@ def tasks_observable(
     check_items(task_ids, "task_ids")
     limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
     optional(wake, Observable, "wake")
+    store = checked_journal(journal)
+    checked_again(again)
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
@@ -94,7 +109,8 @@ def tasks_observable(
     ) -> abc.DisposableBase:
         chosen = scheduler if scheduler is not None else subscribed_on
         clock = arguments.crowd_clock(chosen)
-        batch = _Batch(arguments.waits(clock), observer, items_of(task_ids, chosen), limit)
+        waits, items = arguments.waits(clock), items_of(task_ids, chosen)
+        batch = _Batch(waits, observer, items, limit, store, again)
         if wake is None:
             batch.start()
             return batch
@@ -111,7 +127,7 @@ def tasks_observable(
 class _Batch(abc.DisposableBase):
     """Runs one wait for each id, and gives its outcome once for each time the id came."""
 
-    __slots__ = ("_also", "_give", "_lock", "_merge", "_running", "_waits", "events")
+    __slots__ = ("_also", "_give", "_journal", "_lock", "_merge", "_running", "_waits", "events")
 
     def __init__(
         self,
@@ -119,19 +135,26 @@ class _Batch(abc.DisposableBase):
         observer: abc.ObserverBase[TaskOutcome],
         items: Items[str | None],
         limit: float,
+        store: Store | None,
+        again: Again,
     ) -> None:
         self._waits = waits
         self.events = SingleAssignmentDisposable()
         """The subscription to `wake`."""
+        self._journal = None if store is None else Journalled(store, again, waits, self)
+        if self._journal is not None:
+            items = self._journal.bounded(items)
         self._merge = Merge(observer, items, self._start, limit, waits.clock, self._close)
         self._lock = threading.RLock()
-        self._running: dict[str, Wait] = {}
+        self._running: dict[str, Wait | None] = {}
         self._also: dict[str, list[int]] = {}
         # Bound once: each access makes a new object, and each wait would keep one.
-        self._give = self._ended
+        self._give = self.give if self._journal is None else self._journal.record
 
     def start(self) -> None:
         """Ask for the first ids."""
+        if self._journal is not None:
+            self._journal.start()
         self._merge.start()
 
     @override
@@ -149,20 +172,41 @@ class _Batch(abc.DisposableBase):
             if checked in self._running:
                 self._also.setdefault(checked, []).append(number)
                 return None
-            observer = OutcomeObserver(checked, self._waits.clock, self._give, number)
-            wait = self._running[checked] = self._waits.prepare(checked, observer)
+            self._running[checked] = None
+        if self._journal is not None:
+            return self._journal.enter(checked, number)
+        return self.begin(checked, number)
+
+    def begin(self, task_id: str, number: int) -> abc.DisposableBase:
+        """Begin the wait for an id."""
+        observer = OutcomeObserver(task_id, self._waits.clock, self._give, number)
+        wait = self._running[task_id] = self._waits.prepare(task_id, observer)
         wait.start()
         return wait
 
-    def _ended(self, outcome: TaskOutcome, number: int) -> None:
-        with self._lock:
-            self._running.pop(outcome.task_id, None)
-            also = self._also.pop(outcome.task_id, ())
-        for asked in (number, *also):
+    def give(self, outcome: TaskOutcome, number: int) -> None:
+        """Emit an outcome, once for each time its id came."""
+        for asked in (number, *self._forgotten(outcome.task_id)):
             self._merge.emit(outcome, asked)
             self._merge.ended(asked)
 
+    def forget(self, task_id: str, number: int) -> None:
+        """Emit nothing for an id, since somebody else does."""
+        for asked in (number, *self._forgotten(task_id)):
+            self._merge.ended(asked)
+
+    def fail(self, error: Exception) -> None:
+        """End everything with an error."""
+        self._merge.fail(error)
+
+    def _forgotten(self, task_id: str) -> Sequence[int]:
+        with self._lock:
+            self._running.pop(task_id, None)
+            return self._also.pop(task_id, ())
+
     def _close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
         self._waits.close()
         self.events.dispose()
 

@@ -1,0 +1,8 @@
+"""Journals: waits that outlive their process."""
+
+from ..errors import JournalException
+from ._journal import Journal
+from ._memory import MemoryJournal
+from ._reader import JournalCounts, JournalReader
+
+__all__ = ["Journal", "JournalCounts", "JournalException", "JournalReader", "MemoryJournal"]
