@@ -163,19 +163,22 @@ class _Writer:
         return _value(value)
 
 
-def _value(value: object) -> object:
+def _value(value: Any) -> object:
     """What is not plain is named, so that nothing has to be guessed when it is read."""
     if value is None or isinstance(value, _PLAIN):
         return value
-    if isinstance(value, tuple):
-        return ["tuple", *map(_value, cast("tuple[object, ...]", value))]
-    if isinstance(value, dict) and any(
-        isinstance(item, datetime) for item in cast("dict[Any, object]", value).values()
-    ):
-        # An SDK has read the dates of an answer.
-        mapping = cast("dict[str, object]", value)
-        return ["mapping", {name: _value(item) for name, item in mapping.items()}]
-    return _of_time(cast("object", value)) or ["json", value]
+    if issubclass(type(cast("object", value)), tuple):
+        return ["tuple", *map(_value, value)]
+    if _has_dates(value):
+        return ["mapping", {name: _value(item) for name, item in value.items()}]
+    named = _of_time(value)
+    return ["json", value] if named is None else named
+
+
+def _has_dates(value: Any) -> bool:
+    """Whether this is an answer whose dates an SDK has read."""
+    is_dict = issubclass(type(value), dict)
+    return is_dict and any(isinstance(item, datetime) for item in value.values())
 
 
 def _of_time(value: object) -> list[Any] | None:
@@ -189,6 +192,7 @@ def _of_time(value: object) -> list[Any] | None:
 
 
 def _outcome(task_id: str, data: Mapping[str, Any]) -> TaskOutcome:
+    _check(data, dict)
     last = _snapshot(data["snapshot"]) if "snapshot" in data else None
     error = cast("Exception", _error(data["error"], last)) if "error" in data else None
     known = {f.name: _read(data[f.name], None) for f in _FIELDS_OF_OUTCOMES if f.name in data}
@@ -226,9 +230,8 @@ def _read(value: Any, last: TaskSnapshot | None) -> Any:
     if not isinstance(value, list):
         _check(value, *_PLAIN, type(None))
         return value
-    what: str = value[0]
-    rest: list[Any] = value[1:]
-    return _READERS[what](rest, last)
+    named = cast("Any", value)
+    return _READERS[named[0]](named[1:], last)
 
 
 _READERS: Final[dict[str, Callable[[list[Any], Any], Any]]] = {

@@ -56,6 +56,14 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         errors.InvalidResponseException(status_code=200, raw_response_body="<html>"),
         {"status_code": 200, "raw_response_body": "<html>"},
     ),
+    (
+        errors.JournalException(path="run.db", reason="full", message="no room: make some"),
+        {"path": "run.db", "reason": "full"},
+    ),
+    (
+        errors.DescribedException(type_name="httpx.ReadError", text="gone"),
+        {"type_name": "httpx.ReadError", "text": "gone"},
+    ),
 ]
 every_example = pytest.mark.parametrize(
     ("error", "fields"), EXAMPLES, ids=[type(error).__name__ for error, _ in EXAMPLES]
@@ -74,6 +82,8 @@ every_example = pytest.mark.parametrize(
         (errors.StreamTaskException, errors.StreamException),
         (errors.TaskCancelledException, errors.StreamException),
         (errors.InvalidResponseException, errors.StreamException),
+        (errors.JournalException, errors.StreamException),
+        (errors.DescribedException, errors.StreamException),
     ],
 )
 def test_a_class_is_caught_as_its_parent(
@@ -89,6 +99,8 @@ def test_branches_are_apart() -> None:
         errors.StreamTaskException,
         errors.TaskCancelledException,
         errors.InvalidResponseException,
+        errors.JournalException,
+        errors.DescribedException,
     )
     for one in branches:
         assert [other for other in branches if issubclass(one, other)] == [one]
@@ -100,7 +112,7 @@ def test_only_the_deadline_is_a_timeout_error() -> None:
 
 
 def test_every_example_is_listed_and_every_class_has_one() -> None:
-    classes = {name for name in errors.__all__ if name != "TransportErrorType"}
+    classes = set(errors.__all__) - {"TransportErrorType", "JournalFailure"}
     assert classes == {type(error).__name__ for error, _ in EXAMPLES}
 
 

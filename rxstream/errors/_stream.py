@@ -1,41 +1,19 @@
-"""Every way a wait can end badly.
-
-::
-
-    StreamException
-    ├── StreamApiException              an HTTP error answer
-    │   └── StreamRateLimitException    429
-    ├── StreamTransportException        no usable answer
-    │   └── TaskTimeoutException        the wait's own deadline (also a TimeoutError)
-    ├── StreamTaskException             the task failed
-    ├── TaskCancelledException          the wait was cancelled by a signal
-    ├── InvalidResponseException        a 2xx or 3xx answer that is not a task
-    ├── JournalException                the file of a journal cannot be used
-    └── DescribedException              what a journal could only describe
-
-Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
-`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK.
-All of them pickle. Their text is one line with nothing in it that a terminal would obey; each text
-in them is cut to 4,000 characters.
-"""
+"""What comes from Stream, or from the connection to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._text import bounded, cut, one_line, picklable
+from .._text import bounded, cut, one_line, picklable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from ._values import RateLimitInfo, TaskSnapshot
+    from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
-    "DescribedException",
     "InvalidResponseException",
-    "JournalException",
-    "JournalFailure",
     "StreamApiException",
     "StreamException",
     "StreamRateLimitException",
@@ -48,19 +26,6 @@ __all__ = [
 
 TransportErrorType: TypeAlias = Literal[
     "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
-]
-
-JournalFailure: TypeAlias = Literal[
-    "locked",
-    "no_locks",
-    "read_only",
-    "full",
-    "damaged",
-    "foreign",
-    "newer",
-    "closed",
-    "not_json",
-    "unusable",
 ]
 
 
@@ -274,39 +239,3 @@ class InvalidResponseException(StreamException):
             + (f" (status={status_code})" if status_code is not None else "")
             + (f": {self.raw_response_body[:120]!r}" if raw_response_body else "")
         )
-
-
-class JournalException(StreamException):
-    """The file of a journal cannot be used, or cannot any more.
-
-    It ends what was writing to it. Every outcome that was emitted before is in the file.
-    """
-
-    def __init__(self, *, path: str, reason: JournalFailure, message: str) -> None:
-        """Make an exception that names the file.
-
-        Args:
-            path: The file.
-            reason: `locked` (somebody else owns it), `no_locks` (its file system has none),
-                `read_only`, `full`, `damaged`, `foreign` (no journal), `newer` (written by a newer
-                version), `closed`, `not_json` (an outcome that cannot be written) or `unusable`.
-            message: What happened, and what to do about it.
-        """
-        self.path = path
-        self.reason: JournalFailure = reason
-        super().__init__(f"journal {path}: {message}")
-
-
-class DescribedException(StreamException):
-    """What is left of an exception of another library in a journal: its type and its text."""
-
-    def __init__(self, *, type_name: str, text: str = "") -> None:
-        """Make an exception that describes another one.
-
-        Args:
-            type_name: The name of its class.
-            text: Its text.
-        """
-        self.type_name: str = cut(type_name)
-        self.text: str = cut(text)
-        super().__init__(f"{type_name}: {text}" if text else type_name)
