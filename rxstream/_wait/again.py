@@ -22,7 +22,7 @@ def checked_journal(journal: object) -> Store | None:
     Raises:
         TypeError: It is something else.
     """
-    if journal is None or isinstance(journal, Store):
+    if journal is None or (isinstance(journal, Store) and not isinstance(journal, type)):
         return journal
     msg = (
         f"journal must be a journal of rxstream.journal or None, not {type(journal).__name__}; "
