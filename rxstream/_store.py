@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-__all__ = ["START", "WAIT", "Entry", "Known", "Store", "Taken", "Then"]
+__all__ = ["START", "WAIT", "Entry", "Holder", "Known", "Store", "Taken", "Then"]
 
 WAIT: Final = "wait"
 """The wait for a task; its key is the id, its record the outcome."""
@@ -40,6 +40,15 @@ class Entry(NamedTuple):
     """What tells it from others of its kind."""
     note: str = ""
     """What was known of it when it was first added."""
+
+
+class Holder(Protocol):
+    """Who acts on entries."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended without a word, so that it will never act again."""
+        ...
 
 
 class Known(NamedTuple):
@@ -76,7 +85,7 @@ class Store(Protocol):
         """Seconds for which a holder holds without a `beat`; None: while its process lives."""
         ...
 
-    def add(self, holder: object, entry: Entry, then: Then, *, over: str | None = None) -> None:
+    def add(self, holder: Holder, entry: Entry, then: Then, *, over: str | None = None) -> None:
         """Make an entry known, however often it is added; answer `Known`, once that is durable.
 
         Args:
@@ -87,7 +96,7 @@ class Store(Protocol):
         """
         ...
 
-    def take(self, holder: object, room: int, then: Then) -> None:
+    def take(self, holder: Holder, room: int, then: Then) -> None:
         """Claim entries without a record that nobody holds; answer a list of `Taken`.
 
         An embedded store gives a holder what that holder has added. One that is shared by machines
@@ -100,7 +109,7 @@ class Store(Protocol):
         """
         ...
 
-    def put(self, holder: object, entry: Entry, record: str, then: Then) -> None:
+    def put(self, holder: Holder, entry: Entry, record: str, then: Then) -> None:
         """Write the record of an entry; answer whether this is the one, once that is durable.
 
         It is not where the holder does not hold the entry (any more).
@@ -113,7 +122,7 @@ class Store(Protocol):
         """
         ...
 
-    def beat(self, holder: object, then: Then, *, leaves: bool = False) -> None:
+    def beat(self, holder: Holder, then: Then, *, leaves: bool = False) -> None:
         """Renew the lease on all that a holder holds; answer those entries that it has lost.
 
         Args:

@@ -81,6 +81,11 @@ class Journalled:
         self._places: dict[str, _Place] = {}
         self._beat: Any = None
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the event loop that should act is closed."""
+        return self._clock.is_closed
+
     def bounded(self, items: Items[T]) -> Items[T]:
         """Ask for items only while the store keeps up."""
         return Bounded(items, self._inbox)

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from .._store import Entry, Taken
 
 if TYPE_CHECKING:
-    from .._store import Then
+    from .._store import Holder, Then
 
 __all__ = ["Claims"]
 
 Name: TypeAlias = tuple[str, str]
 
-# In place of a holder: the record is on its way.
-_ENDING: Final = object()
+
+class _Ending:
+    """In place of a holder: the record is on its way."""
+
+    is_gone = False
+
+
+_ENDING: Final = _Ending()
 
 
 class Claims:
@@ -25,25 +31,28 @@ class Claims:
     """
 
     def __init__(self) -> None:
-        self._holders: dict[Name, object] = {}
+        self._holders: dict[Name, Holder] = {}
         self._waiting: dict[Name, deque[tuple[_Book, Entry]]] = {}
         self._books: dict[int, _Book] = {}
 
-    def want(self, holder: object, entry: Entry) -> None:
+    def want(self, holder: Holder, entry: Entry) -> None:
         """Let a holder take an entry, now or when it is given back."""
         name, book = entry[:2], self._book_of(holder)
         held_by = self._holders.setdefault(name, holder)
+        if held_by.is_gone:
+            self.leave(held_by)
+            held_by = self._holders.setdefault(name, holder)
         if held_by is not holder:
             self._waiting.setdefault(name, deque()).append((book, entry))
         elif name not in book.names:
             book.names.add(name)
             book.offer(Taken(entry))
 
-    def take(self, holder: object, room: int, then: Then) -> None:
+    def take(self, holder: Holder, room: int, then: Then) -> None:
         """Answer with entries that the holder wants, once there are some."""
         self._book_of(holder).ask(room, then)
 
-    def end(self, holder: object, entry: Entry) -> bool:
+    def end(self, holder: Holder, entry: Entry) -> bool:
         """Begin to write a record; false: the holder does not hold the entry."""
         name = entry[:2]
         if self._holders.get(name) is not holder:
@@ -59,7 +68,7 @@ class Claims:
         for book, wanted in self._waiting.pop(name, ()):
             book.offer(Taken(wanted, record))
 
-    def leave(self, holder: object) -> None:
+    def leave(self, holder: Holder) -> None:
         """Give back all that a holder holds, and forget what it asked for."""
         book = self._books.pop(id(holder), None)
         if book is None:
@@ -86,7 +95,7 @@ class Claims:
         if not line:
             self._waiting.pop(name, None)
 
-    def _book_of(self, holder: object) -> _Book:
+    def _book_of(self, holder: Holder) -> _Book:
         book = self._books.get(id(holder))
         if book is None:
             book = self._books[id(holder)] = _Book(holder)
@@ -98,7 +107,7 @@ class _Book:
 
     __slots__ = ("_asks", "_offers", "holder", "is_open", "names")
 
-    def __init__(self, holder: object) -> None:
+    def __init__(self, holder: Holder) -> None:
         self.holder = holder
         self.names: set[Name] = set()
         self.is_open = True

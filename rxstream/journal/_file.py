@@ -12,7 +12,7 @@ from ..errors import JournalException
 if TYPE_CHECKING:
     from ..errors import JournalFailure
 
-__all__ = ["checksum", "failure", "open_to_read", "open_to_write", "real_path"]
+__all__ = ["checksum", "closed", "failure", "open_to_read", "open_to_write", "real_path"]
 
 # "RxSt"; and the version of what stands below.
 _APPLICATION: Final = 0x52785374
@@ -77,6 +77,15 @@ def failure(path: str, error: Exception) -> JournalException:
     ours = JournalException(path=path, reason=reason, message=f"{error}: {way_out}")
     ours.__cause__ = error
     return ours
+
+
+def closed(path: str) -> JournalException:
+    """The error of a journal that is used after its end."""
+    return JournalException(
+        path=path,
+        reason="closed",
+        message="it is closed: wait inside its `with` block, and open one in each process",
+    )
 
 
 def open_to_write(path: str) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from .._store import Entry, Then
+    from .._store import Entry, Holder, Then
     from .._values import TaskOutcome
     from ._reader import JournalCounts
 
@@ -68,19 +68,19 @@ class Journal:
         self._is_closed = False
         on_fork(self._leave_to_the_parent)
 
-    def add(self, holder: object, entry: Entry, then: Then, *, over: str | None = None) -> None:
+    def add(self, holder: Holder, entry: Entry, then: Then, *, over: str | None = None) -> None:
         """Make an entry known; one of the four verbs of a store."""
         self._verbs.leave(Add(then, holder, entry, over))
 
-    def take(self, holder: object, room: int, then: Then) -> None:
+    def take(self, holder: Holder, room: int, then: Then) -> None:
         """Claim entries; one of the four verbs of a store."""
         self._verbs.leave(Take(then, holder, room))
 
-    def put(self, holder: object, entry: Entry, record: str, then: Then) -> None:
+    def put(self, holder: Holder, entry: Entry, record: str, then: Then) -> None:
         """Write the record of an entry; one of the four verbs of a store."""
         self._verbs.leave(Put(then, holder, entry, record))
 
-    def beat(self, holder: object, then: Then, *, leaves: bool = False) -> None:
+    def beat(self, holder: Holder, then: Then, *, leaves: bool = False) -> None:
         """Say that a holder is there, or that it goes; one of the four verbs of a store."""
         self._verbs.leave(Beat(then, holder, leaves))
 

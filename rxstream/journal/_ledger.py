@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from .._store import Known
 from ..errors import JournalException
 from ._claims import Claims
-from ._file import failure
+from ._file import closed, failure
 from ._group import Group
 from ._rows import look_up
 from ._verbs import Add, Beat, Put, Take
@@ -73,7 +73,8 @@ class Ledger:
         self._claims.close(self._error)
 
     def close(self) -> None:
-        """Close the file; what was not written is dropped."""
+        """Close the file; what was not written is dropped, and who still waits is answered."""
+        self._claims.close(closed(self._path))
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -14,7 +14,7 @@ from ._claims import Claims
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._store import Entry, Then
+    from .._store import Entry, Holder, Then
 
 __all__ = ["MemoryJournal"]
 
@@ -41,19 +41,19 @@ class MemoryJournal:
         self._claims = Claims()
         self._turn = threading.Lock()
 
-    def add(self, holder: object, entry: Entry, then: Then, *, over: str | None = None) -> None:
+    def add(self, holder: Holder, entry: Entry, then: Then, *, over: str | None = None) -> None:
         """Make an entry known; see `Store`."""
         self._do(partial(self._add, holder, entry, then, over))
 
-    def take(self, holder: object, room: int, then: Then) -> None:
+    def take(self, holder: Holder, room: int, then: Then) -> None:
         """Claim entries; see `Store`."""
         self._do(partial(self._claims.take, holder, room, then))
 
-    def put(self, holder: object, entry: Entry, record: str, then: Then) -> None:
+    def put(self, holder: Holder, entry: Entry, record: str, then: Then) -> None:
         """Write the record of an entry; see `Store`."""
         self._do(partial(self._put, holder, entry, record, then))
 
-    def beat(self, holder: object, then: Then, *, leaves: bool = False) -> None:
+    def beat(self, holder: Holder, then: Then, *, leaves: bool = False) -> None:
         """Say that a holder is there, or that it goes; see `Store`."""
         self._do(partial(self._beat, holder, then, leaves=leaves))
 
@@ -67,7 +67,7 @@ class MemoryJournal:
             finally:
                 self._turn.release()
 
-    def _add(self, holder: object, entry: Entry, then: Then, over: str | None) -> None:
+    def _add(self, holder: Holder, entry: Entry, then: Then, over: str | None) -> None:
         name = entry[:2]
         known = self._entries.get(name)
         if known is None or (known[1] is not None and known[1] == over):
@@ -77,7 +77,7 @@ class MemoryJournal:
             self._claims.want(holder, entry)
         then(Known(known is None, note, record), None)
 
-    def _put(self, holder: object, entry: Entry, record: str, then: Then) -> None:
+    def _put(self, holder: Holder, entry: Entry, record: str, then: Then) -> None:
         is_this_one = self._claims.end(holder, entry)
         if is_this_one:
             name = entry[:2]
@@ -85,7 +85,7 @@ class MemoryJournal:
             self._claims.ended(entry, record)
         then(is_this_one, None)
 
-    def _beat(self, holder: object, then: Then, *, leaves: bool) -> None:
+    def _beat(self, holder: Holder, then: Then, *, leaves: bool) -> None:
         if leaves:
             self._claims.leave(holder)
         then([], None)

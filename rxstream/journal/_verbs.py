@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from .._store import Entry, Then
+    from .._store import Entry, Holder, Then
 
 __all__ = ["Add", "Beat", "Put", "Take", "Verb"]
 
@@ -14,7 +14,7 @@ class Add(NamedTuple):
     """Make an entry known."""
 
     then: Then
-    holder: object
+    holder: Holder
     entry: Entry
     over: str | None
 
@@ -23,7 +23,7 @@ class Take(NamedTuple):
     """Claim entries."""
 
     then: Then
-    holder: object
+    holder: Holder
     room: int
 
 
@@ -31,7 +31,7 @@ class Put(NamedTuple):
     """Write the record of an entry."""
 
     then: Then
-    holder: object
+    holder: Holder
     entry: Entry
     record: str
 
@@ -40,7 +40,7 @@ class Beat(NamedTuple):
     """Say that a holder is there, or that it goes."""
 
     then: Then
-    holder: object
+    holder: Holder
     leaves: bool
 
 

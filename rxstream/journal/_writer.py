@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from .._time.clock import monotonic
-from ..errors import JournalException
+from ._file import closed
 
 if TYPE_CHECKING:
     from ._ledger import Ledger
     from ._lock import OwnerLock
     from ._verbs import Verb
 
-__all__ = ["Writer", "closed"]
+__all__ = ["Writer"]
 
 # Where much is written, one commit each so many seconds or rows.
 _EVERY: Final = 0.05
@@ -41,6 +41,7 @@ class Writer:
         self._lock = lock
         self._inbox: deque[Verb] = deque()
         self._is_stopped = False
+        self._has_ended = False
         self._sleeps = False
         self._committed_at = 0.0
         self._committed_rows = 0
@@ -53,7 +54,7 @@ class Writer:
     def leave(self, verb: Verb) -> None:
         """Leave a verb to be done."""
         self._inbox.append(verb)
-        if self._is_stopped:
+        if self._has_ended:
             self._refuse()
         elif self._sleeps:
             self._wake()
@@ -70,7 +71,7 @@ class Writer:
 
     def abandon(self) -> None:
         """In a forked child: file, lock and thread are the parent's."""
-        self._is_stopped = True
+        self._has_ended = True
         self._inbox.clear()
         _of_the_parent.append(self._ledger)
         self._lock.release()
@@ -93,6 +94,8 @@ class Writer:
         finally:
             ledger.close()
             self._lock.release()
+            # What is left from here on is answered by whoever leaves it.
+            self._has_ended = True
             self._refuse()
 
     def _sleep(self) -> None:
@@ -119,12 +122,3 @@ class Writer:
         with suppress(IndexError):
             while True:
                 self._inbox.popleft().then(None, closed(self._path))
-
-
-def closed(path: str) -> JournalException:
-    """The error of a journal that is used after its end."""
-    return JournalException(
-        path=path,
-        reason="closed",
-        message="it is closed: wait inside its `with` block, and open one in each process",
-    )

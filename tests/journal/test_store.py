@@ -16,6 +16,12 @@ A, B = Entry(WAIT, "a"), Entry(WAIT, "b")
 SOON = 10.0
 
 
+class Me:
+    """A holder."""
+
+    is_gone = False
+
+
 class Answer:
     """One answer, which may come on any thread."""
 
@@ -35,32 +41,32 @@ class Answer:
         return answer
 
 
-def add(store: Store, holder: object, entry: Entry, **keywords: Any) -> Known:
+def add(store: Store, holder: Me, entry: Entry, **keywords: Any) -> Known:
     answer = Answer()
     store.add(holder, entry, answer, **keywords)
     return answer.value
 
 
-def take(store: Store, holder: object, room: int = 1) -> list[Taken]:
+def take(store: Store, holder: Me, room: int = 1) -> list[Taken]:
     answer = Answer()
     store.take(holder, room, answer)
     return answer.value
 
 
-def put(store: Store, holder: object, entry: Entry, record: str) -> bool:
+def put(store: Store, holder: Me, entry: Entry, record: str) -> bool:
     answer = Answer()
     store.put(holder, entry, record, answer)
     return answer.value
 
 
-def beat(store: Store, holder: object, **keywords: Any) -> list[Entry]:
+def beat(store: Store, holder: Me, **keywords: Any) -> list[Entry]:
     answer = Answer()
     store.beat(holder, answer, **keywords)
     return answer.value
 
 
 def run_through(store: Store, entry: Entry, record: str) -> None:
-    holder = object()
+    holder = Me()
     add(store, holder, entry)
     assert take(store, holder) == [Taken(entry)]
     assert put(store, holder, entry, record)
@@ -74,7 +80,7 @@ def test_it_is_a_store(store: Any) -> None:
 
 
 def test_an_entry_is_new_once(store: Any) -> None:
-    me, other = object(), object()
+    me, other = Me(), Me()
     assert add(store, me, A) == Known(is_new=True, note="", record=None)
     assert add(store, me, A) == Known(is_new=False, note="", record=None)
     assert add(store, other, A) == Known(is_new=False, note="", record=None)
@@ -82,24 +88,24 @@ def test_an_entry_is_new_once(store: Any) -> None:
 
 def test_a_note_is_that_of_the_first(store: Any) -> None:
     first, second = Entry(START, "k", '["u1"]'), Entry(START, "k", "other")
-    assert add(store, object(), first) == Known(is_new=True, note='["u1"]', record=None)
-    assert add(store, object(), second) == Known(is_new=False, note='["u1"]', record=None)
+    assert add(store, Me(), first) == Known(is_new=True, note='["u1"]', record=None)
+    assert add(store, Me(), second) == Known(is_new=False, note='["u1"]', record=None)
 
 
 def test_a_start_and_a_wait_of_one_key_are_two(store: Any) -> None:
     run_through(store, Entry(WAIT, "x"), "wait")
     run_through(store, Entry(START, "x"), "start")
-    assert add(store, object(), Entry(WAIT, "x")).record == "wait"
-    assert add(store, object(), Entry(START, "x")).record == "start"
+    assert add(store, Me(), Entry(WAIT, "x")).record == "wait"
+    assert add(store, Me(), Entry(START, "x")).record == "start"
 
 
 def test_a_record_is_there_for_whoever_comes_later(store: Any) -> None:
     run_through(store, A, "done")
-    assert add(store, object(), A) == Known(is_new=False, note="", record="done")
+    assert add(store, Me(), A) == Known(is_new=False, note="", record="done")
 
 
 def test_a_record_is_written_once(store: Any) -> None:
-    me = object()
+    me = Me()
     add(store, me, A)
     take(store, me)
     first, second = Answer(), Answer()
@@ -107,11 +113,11 @@ def test_a_record_is_written_once(store: Any) -> None:
     store.put(me, A, "second", second)
     assert (first.value, second.value) == (True, False)
     assert not put(store, me, A, "third")
-    assert add(store, object(), A).record == "first"
+    assert add(store, Me(), A).record == "first"
 
 
 def test_only_the_holder_writes_it(store: Any) -> None:
-    me, other = object(), object()
+    me, other = Me(), Me()
     assert not put(store, me, A, "not even known")
     add(store, me, A)
     add(store, other, A)
@@ -121,7 +127,7 @@ def test_only_the_holder_writes_it(store: Any) -> None:
 
 
 def test_what_was_added_is_taken_in_order_and_by_room(store: Any) -> None:
-    me = object()
+    me = Me()
     entries = [Entry(WAIT, f"t{number}") for number in range(5)]
     for entry in entries:
         add(store, me, entry)
@@ -130,7 +136,7 @@ def test_what_was_added_is_taken_in_order_and_by_room(store: Any) -> None:
 
 
 def test_who_takes_too_early_is_answered_later(store: Any) -> None:
-    me, answer = object(), Answer()
+    me, answer = Me(), Answer()
     store.take(me, 3, answer)
     beat(store, me)
     assert not answer.all
@@ -139,7 +145,7 @@ def test_who_takes_too_early_is_answered_later(store: Any) -> None:
 
 
 def test_what_was_added_twice_is_taken_once(store: Any) -> None:
-    me, answer = object(), Answer()
+    me, answer = Me(), Answer()
     add(store, me, A)
     add(store, me, A)
     assert take(store, me, 2) == [Taken(A)]
@@ -149,7 +155,7 @@ def test_what_was_added_twice_is_taken_once(store: Any) -> None:
 
 
 def test_no_two_hold_one_entry(store: Any) -> None:
-    me, other, answer = object(), object(), Answer()
+    me, other, answer = Me(), Me(), Answer()
     add(store, me, A)
     add(store, other, A)
     assert take(store, me) == [Taken(A)]
@@ -161,7 +167,7 @@ def test_no_two_hold_one_entry(store: Any) -> None:
 
 
 def test_what_is_given_back_is_taken_by_the_next_in_line(store: Any) -> None:
-    first, second, third = object(), object(), object()
+    first, second, third = Me(), Me(), Me()
     for holder in (first, second, third):
         add(store, holder, A)
     assert take(store, first) == [Taken(A)]
@@ -178,7 +184,7 @@ def test_what_is_given_back_is_taken_by_the_next_in_line(store: Any) -> None:
 
 
 def test_what_was_offered_and_not_taken_is_given_back_too(store: Any) -> None:
-    me, other = object(), object()
+    me, other = Me(), Me()
     add(store, me, A)
     beat(store, me, leaves=True)
     add(store, other, A)
@@ -186,7 +192,7 @@ def test_what_was_offered_and_not_taken_is_given_back_too(store: Any) -> None:
 
 
 def test_who_has_left_gets_nothing(store: Any) -> None:
-    me, gone, answer = object(), object(), Answer()
+    me, gone, answer = Me(), Me(), Answer()
     add(store, me, A)
     add(store, gone, A)
     store.take(gone, 1, answer)
@@ -198,30 +204,43 @@ def test_who_has_left_gets_nothing(store: Any) -> None:
     assert take(store, gone) == [Taken(A)]
 
 
+def test_who_is_gone_without_a_word_holds_nothing(store: Any) -> None:
+    gone, other = Me(), Me()
+    add(store, gone, A)
+    add(store, gone, B)
+    take(store, gone, 2)
+    gone.is_gone = True
+    add(store, other, A)
+    assert take(store, other) == [Taken(A)]
+    assert not put(store, gone, B, "too late")
+    add(store, other, B)
+    assert take(store, other) == [Taken(B)]
+
+
 def test_a_record_on_its_way_is_written_though_its_holder_leaves(store: Any) -> None:
-    me, answer = object(), Answer()
+    me, answer = Me(), Answer()
     add(store, me, A)
     take(store, me)
     store.put(me, A, "done", answer)
     store.beat(me, Answer(), leaves=True)
     assert answer.value
-    assert add(store, object(), A).record == "done"
+    assert add(store, Me(), A).record == "done"
 
 
 def test_a_record_is_written_anew_over_the_one_that_was_seen(store: Any) -> None:
     run_through(store, A, "timed out")
-    me, other = object(), object()
+    me, other = Me(), Me()
     assert add(store, me, A, over="something else").record == "timed out"
     assert add(store, me, A, over="timed out") == Known(is_new=False, note="", record=None)
     assert add(store, other, A, over="timed out").record is None
     assert take(store, me) == [Taken(A)]
     assert put(store, me, A, "completed")
     assert take(store, other) == [Taken(A, "completed")]
-    assert add(store, object(), A).record == "completed"
+    assert add(store, Me(), A).record == "completed"
 
 
 def test_a_beat_is_answered_last_and_loses_nothing(store: Any) -> None:
-    me = object()
+    me = Me()
     answers: list[str] = []
 
     def note(name: str) -> Any:
@@ -243,8 +262,8 @@ ODD = ["", " ", "\0", "a\0b", "é", "🎈", "\n", "'; DROP TABLE entries; --", "
 def test_keys_notes_and_records_are_any_text(store: Any, text: str) -> None:
     entry = Entry(WAIT, text, text)
     run_through(store, entry, text)
-    assert add(store, object(), entry) == Known(is_new=False, note=text, record=text)
-    assert add(store, object(), Entry(WAIT, f"{text} ")).is_new
+    assert add(store, Me(), entry) == Known(is_new=False, note=text, record=text)
+    assert add(store, Me(), Entry(WAIT, f"{text} ")).is_new
 
 
 def test_many_holders_on_many_threads_write_each_entry_once(store: Any) -> None:
@@ -253,7 +272,7 @@ def test_many_holders_on_many_threads_write_each_entry_once(store: Any) -> None:
     seen: list[str] = []
 
     def work(number: int) -> None:
-        me = object()
+        me = Me()
         entries = [Entry(WAIT, key) for key in keys[number:] + keys[:number]]
         answers = [Answer() for _ in entries]
         for entry, answer in zip(entries, answers, strict=True):
@@ -291,7 +310,7 @@ def test_many_holders_on_many_threads_write_each_entry_once(store: Any) -> None:
 )
 def test_it_does_what_a_dictionary_does(steps: list[tuple[str, int, str]]) -> None:
     store: Any = MemoryJournal()
-    holders = [object(), object()]
+    holders = [Me(), Me()]
     records: dict[str, str] = {}
     held: dict[str, int] = {}
     line: dict[str, list[int]] = {}
