@@ -30,13 +30,13 @@ _CLASSES: Final[dict[str, type[StreamException]]] = {
     for name in errors.__all__
     if isinstance(thing := getattr(errors, name), type) and issubclass(thing, StreamException)
 }
-_FIELDS_OF_OUTCOMES: Final = [
-    field
+_OF_OUTCOMES: Final = {
+    field.name: field.default
     for field in fields(TaskOutcome)
     if field.name not in {"task_id", "snapshot", "error", "replayed"}
-]
-_FIELDS_OF_SNAPSHOTS: Final = [field for field in fields(TaskSnapshot) if field.name != "raw"]
-_FIELDS_OF_LIMITS: Final = [field.name for field in fields(RateLimitInfo)]
+}
+_OF_SNAPSHOTS: Final = tuple(field.name for field in fields(TaskSnapshot))
+_OF_LIMITS: Final = tuple(field.name for field in fields(RateLimitInfo))
 _PLAIN: Final = (str, int, float)
 # Causes of causes of causes say nothing new.
 _MOST_CAUSES: Final = 4
@@ -57,12 +57,12 @@ def to_record(outcome: TaskOutcome, by: Cut = cut) -> str:
     Raises:
         RecordError: It holds a value that is not JSON.
     """
-    data: dict[str, Any] = {
-        field.name: _value(value)
-        for field in _FIELDS_OF_OUTCOMES
-        if (value := getattr(outcome, field.name)) != field.default
-    }
     try:
+        data: dict[str, Any] = {
+            name: _value(value)
+            for name, default in _OF_OUTCOMES.items()
+            if (value := getattr(outcome, name)) != default
+        }
         writer = _Writer(outcome.snapshot, by)
         if outcome.snapshot is not None:
             data["snapshot"] = writer.snapshot(outcome.snapshot)
@@ -74,14 +74,20 @@ def to_record(outcome: TaskOutcome, by: Cut = cut) -> str:
         raise RecordError(msg) from error
 
 
-def from_record(task_id: str, text: str) -> TaskOutcome:
+def from_record(task_id: str, text: str, *, replayed: bool = False) -> TaskOutcome:
     """Give the outcome that a text was made of.
+
+    Args:
+        task_id: The id of the task.
+        text: The text.
+        replayed: What the outcome says of itself.
 
     Raises:
         RecordError: It was made of none.
     """
     try:
-        return _outcome(task_id, _in_any_depth(json.loads, text))
+        data = _in_any_depth(json.loads, text)
+        return _outcome(task_id, data, replayed=replayed)
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as e:
         msg = f"what is recorded of task {task_id} cannot be read: {type(e).__name__}: {shown(e)}"
         raise RecordError(msg) from e
@@ -122,14 +128,14 @@ class _Writer:
         data: dict[str, Any] = {}
         # Most fields are taken from the whole answer as they are; they are written once.
         same: list[str] = []
-        for field in _FIELDS_OF_SNAPSHOTS:
-            value = getattr(snapshot, field.name)
+        for name in _OF_SNAPSHOTS:
+            value = getattr(snapshot, name)
             if value is None:
                 continue
-            if raw is not None and raw.get(field.name) is value:
-                same.append(field.name)
-            else:
-                data[field.name] = _value(value)
+            if raw is not None and _is_same(raw.get(name), value):
+                same.append(name)
+            elif value is not raw:
+                data[name] = _value(value)
         if raw is not None:
             data["raw"] = _value(raw if isinstance(raw, dict) else dict(raw))
             data["same"] = same
@@ -163,6 +169,10 @@ class _Writer:
         return _value(value)
 
 
+def _is_same(one: object, other: object) -> bool:
+    return one is other or (isinstance(other, str) and one == other)
+
+
 def _value(value: Any) -> object:
     """What is not plain is named, so that nothing has to be guessed when it is read."""
     if value is None or isinstance(value, _PLAIN):
@@ -187,28 +197,32 @@ def _of_time(value: object) -> list[Any] | None:
     if isinstance(value, timedelta):
         return ["span", value.days, value.seconds, value.microseconds]
     if isinstance(value, RateLimitInfo):
-        return ["limit", *(_value(getattr(value, name)) for name in _FIELDS_OF_LIMITS)]
+        return ["limit", *(_value(getattr(value, name)) for name in _OF_LIMITS)]
     return None
 
 
-def _outcome(task_id: str, data: Mapping[str, Any]) -> TaskOutcome:
-    _check(data, dict)
+def _outcome(task_id: str, data: dict[str, Any], *, replayed: bool) -> TaskOutcome:
     last = _snapshot(data["snapshot"]) if "snapshot" in data else None
     error = cast("Exception", _error(data["error"], last)) if "error" in data else None
-    known = {f.name: _read(data[f.name], None) for f in _FIELDS_OF_OUTCOMES if f.name in data}
-    _check(known.get("polls", 0), int)
-    _check(known.get("elapsed", 0.0), float, int)
-    return TaskOutcome(task_id, snapshot=last, error=error, **known)
+    known = {name: _read(value, None) for name, value in data.items() if name in _OF_OUTCOMES}
+    if not (
+        isinstance(known.get("polls", 0), int) and isinstance(known.get("elapsed", 0.0), float)
+    ):
+        msg = "polls or elapsed is no number"
+        raise TypeError(msg)
+    return TaskOutcome(task_id, snapshot=last, error=error, replayed=replayed, **known)
 
 
-def _snapshot(data: Mapping[str, Any]) -> TaskSnapshot:
-    raw = _read(data["raw"], None) if "raw" in data else None
-    known = {f.name: _read(data[f.name], None) for f in _FIELDS_OF_SNAPSHOTS if f.name in data}
+def _snapshot(data: dict[str, Any]) -> TaskSnapshot:
+    known = {name: _read(value, None) for name, value in data.items() if name in _OF_SNAPSHOTS}
+    raw = known.get("raw")
     if raw is not None:
-        known |= {name: raw[name] for name in data["same"]}
-    _check(known["task_id"], str)
-    _check(known.get("status", ""), str)
-    return TaskSnapshot(**known, raw=raw)
+        for name in data["same"]:
+            known[name] = raw[name]
+    if not (isinstance(known["task_id"], str) and isinstance(known.get("status", ""), str)):
+        msg = "task_id or status is no text"
+        raise TypeError(msg)
+    return TaskSnapshot(**known)
 
 
 def _error(data: Mapping[str, Any], last: TaskSnapshot | None) -> BaseException:
@@ -227,26 +241,22 @@ def _error(data: Mapping[str, Any], last: TaskSnapshot | None) -> BaseException:
 
 
 def _read(value: Any, last: TaskSnapshot | None) -> Any:
-    if not isinstance(value, list):
-        _check(value, *_PLAIN, type(None))
-        return value
-    named = cast("Any", value)
-    return _READERS[named[0]](named[1:], last)
+    if type(value) is list:
+        named = cast("Any", value)
+        return _READERS[named[0]](named, last)
+    if type(value) is dict:
+        msg = "an object without a kind"
+        raise TypeError(msg)
+    return value
 
 
 _READERS: Final[dict[str, Callable[[list[Any], Any], Any]]] = {
-    "json": lambda rest, _: rest[0],
-    "mapping": lambda rest, last: {name: _read(it, last) for name, it in rest[0].items()},
-    "tuple": lambda rest, last: tuple(_read(item, last) for item in rest),
-    "time": lambda rest, _: datetime.fromisoformat(rest[0]),
-    "span": lambda rest, _: timedelta(*rest),
-    "limit": lambda rest, last: RateLimitInfo(*(_read(item, last) for item in rest)),
-    "snapshot": lambda rest, _: _snapshot(rest[0]),
+    "json": lambda named, _: named[1],
+    "mapping": lambda named, last: {name: _read(it, last) for name, it in named[1].items()},
+    "tuple": lambda named, last: tuple(_read(item, last) for item in named[1:]),
+    "time": lambda named, _: datetime.fromisoformat(named[1]),
+    "span": lambda named, _: timedelta(*named[1:]),
+    "limit": lambda named, last: RateLimitInfo(*(_read(item, last) for item in named[1:])),
+    "snapshot": lambda named, _: _snapshot(named[1]),
     "last": lambda _, last: last,
 }
-
-
-def _check(value: object, *kinds: type) -> None:
-    if not isinstance(value, kinds):
-        msg = f"a value of type {type(value).__name__}"
-        raise TypeError(msg)

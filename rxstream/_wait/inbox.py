@@ -82,6 +82,8 @@ class Inbox:
         self._call()
 
     def _call(self) -> None:
+        if self._is_called:  # whoever deals next sees what is there now
+            return
         with self._lock:
             if self._is_called:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from reactivex import abc
@@ -181,7 +180,7 @@ class Journalled:
 
     def _read(self, task_id: str, record: str) -> TaskOutcome | None:
         try:
-            return replace(from_record(task_id, record), replayed=True)
+            return from_record(task_id, record, replayed=True)
         except RecordError as error:
             self._fail("damaged", f"{error}; use a new file")
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._records import RecordError, from_record
@@ -83,7 +83,7 @@ class JournalReader:
         for _, key, record, summed in self._pages("record IS NOT NULL"):
             text = checked(self._path, key, record, summed)
             try:
-                yield replace(from_record(key, text or ""), replayed=True)
+                yield from_record(key, text or "", replayed=True)
             except RecordError as error:
                 raise JournalException(
                     path=self._path, reason="damaged", message=f"{error}: use a new file"

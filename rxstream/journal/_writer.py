@@ -57,6 +57,8 @@ class Writer:
         if self._has_ended:
             self._refuse()
         elif self._sleeps:
+            # It wakes up some time later; nobody else needs to call.
+            self._sleeps = False
             self._wake()
 
     def stop(self) -> None:

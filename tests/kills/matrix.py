@@ -138,7 +138,7 @@ class _Round:
         moment = None if is_last or self._moment == _AT_RANDOM else self._moment
         # Some moments come for each id, others for each commit.
         is_of_a_commit = moment is not None and "commit" in moment
-        times = self._draw.randint(1, 4 if is_of_a_commit else self._ids // 3)
+        times = self._draw.randint(1, 2 if is_of_a_commit else self._ids // 3)
         child = os.fork()
         if child == 0:
             self._live(diary, moment, times)
