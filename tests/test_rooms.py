@@ -39,7 +39,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "client": {"_checks", "_shared", "_text", "_time", "_version", "_wait", "_wire"}
     | {"backoff", "errors"},
-    "journal": {"_records", "_shared", "_store", "_time", "_values", "errors"},
+    "journal": {"_records", "_shared", "_store", "_time", "_values", "_wait", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},
     "__init__": {"_async_iterable", "_gate", "_values", "_version", "_wait"}
     | {"backoff", "client", "errors", "operators"},

@@ -12,7 +12,7 @@ __all__ = ["AGAIN", "Again", "checked_again", "checked_journal"]
 Again: TypeAlias = "type[Exception] | tuple[type[Exception], ...]"
 """Which recorded errors are tried once more, as in an `except` clause."""
 
-AGAIN: Final[Again] = (StreamTransportException, TaskCancelledException)
+AGAIN: Final[tuple[type[Exception], ...]] = (StreamTransportException, TaskCancelledException)
 """Those that say nothing about the task itself: no usable answer, the deadline, cancelled."""
 
 

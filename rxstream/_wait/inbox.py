@@ -85,10 +85,9 @@ class Inbox:
         if self._is_called:  # whoever deals next sees what is there now
             return
         with self._lock:
-            if self._is_called:
-                return
-            self._is_called = True
-        self._run(self._deal)
+            is_called, self._is_called = self._is_called, True
+        if not is_called:
+            self._run(self._deal)
 
     def _deal(self) -> None:
         with self._lock:

@@ -32,6 +32,7 @@ from rxstream import (
     wait_for_task_async,
 )
 from rxstream import operators as rxs
+from rxstream.journal import AGAIN, Journal, JournalCounts, JournalReader, MemoryJournal
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
@@ -178,3 +179,24 @@ def the_kit() -> None:
     task_observable(FakeClient("running", scheduler=time), "id", scheduler=time)
     client = FakeAsyncClient(["running", "completed"])
     assert_type(run_virtual(client.get_task("id")), TaskSnapshot)
+
+
+def journals(client: StreamClient) -> None:
+    with Journal("run.db") as journal:
+        assert_type(journal, Journal)
+        found = tasks_observable(client, ["id"], journal=journal)
+        assert_type(found, Observable[TaskOutcome])
+        assert_type(journal.counts(), JournalCounts)
+        assert_type(journal.pending(), Iterator[str])
+    again = (*AGAIN, errors.StreamApiException)
+    tasks_observable(client, ["id"], journal=MemoryJournal(), again=again)
+    tasks_observable(client, ["id"], journal=None, again=errors.StreamException)
+    assert_type(JournalReader("run.db").outcomes(), Iterator[TaskOutcome])
+    tasks_observable(client, ["id"], journal="run.db")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    tasks_observable(client, ["id"], again="timeout")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def replayed(outcome: TaskOutcome, error: errors.JournalException) -> None:
+    assert_type(outcome.replayed, bool)
+    assert_type(error.path, str)
+    assert_type(error.reason, errors.JournalFailure)
