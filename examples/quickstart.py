@@ -15,7 +15,7 @@ from textwrap import indent
 
 from reactivex import operators as ops
 
-from rxstream import AsyncStreamClient, TaskSnapshot, task_observable
+from rxstream import AsyncStreamClient, AsyncTaskHandle, TaskSnapshot, task_observable
 from rxstream.errors import StreamApiException, StreamTaskException, TaskTimeoutException
 from rxstream.testing import TaskServer, failed
 
@@ -57,19 +57,16 @@ async def main() -> int:
 async def watch(
     client: AsyncStreamClient,
     name: str,
-    task_id: str | None,
+    task: AsyncTaskHandle | str,
     timeout: float = 60.0,  # noqa: ASYNC109 -- of the task, not of this coroutine
 ) -> str:
     """Print a line for each change of a task's status and a few about its end."""
-    if task_id is None:
-        print(f"{name:<12} Stream started no task: there is nothing to wait for")
-        return "not started"
 
     def print_change(snapshot: TaskSnapshot) -> None:
         print(f"{name:<12} {snapshot.status}")
 
     try:
-        last = await task_observable(client, task_id, poll_interval=0.1, timeout=timeout).pipe(
+        last = await task_observable(client, task, poll_interval=0.1, timeout=timeout).pipe(
             ops.distinct_until_changed(status_of),
             ops.do_action(print_change),
         )

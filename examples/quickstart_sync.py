@@ -15,7 +15,7 @@ from textwrap import indent
 
 from reactivex import operators as ops
 
-from rxstream import StreamClient, TaskSnapshot, task_observable
+from rxstream import StreamClient, TaskHandle, TaskSnapshot, task_observable
 from rxstream.errors import StreamTaskException, TaskTimeoutException
 from rxstream.testing import TaskServer, failed
 
@@ -58,18 +58,14 @@ class Watch:
     """Prints a line for each change of a task's status and a few about its end."""
 
     def __init__(
-        self, client: StreamClient, name: str, task_id: str | None, timeout: float = 60.0
+        self, client: StreamClient, name: str, task: TaskHandle | str, timeout: float = 60.0
     ) -> None:
-        """Begin to poll, if there is a task."""
+        """Begin to poll."""
         self.name = name
         self.end = "not started"
         self.last: TaskSnapshot | None = None
         self.done = threading.Event()
-        if task_id is None:
-            self.say("Stream started no task: there is nothing to wait for")
-            self.done.set()
-            return
-        task_observable(client, task_id, poll_interval=0.1, timeout=timeout).pipe(
+        task_observable(client, task, poll_interval=0.1, timeout=timeout).pipe(
             ops.distinct_until_changed(status_of),
         ).subscribe(self.changed, self.failed, self.completed)
 

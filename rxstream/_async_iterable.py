@@ -25,7 +25,7 @@ Overflow = Literal["error", "drop_oldest"]
 
 _OVERFLOWS: Final = get_args(Overflow)
 
-__all__ = ["AsyncItems", "AsyncItemsIterator", "Overflow", "to_async_iterable"]
+__all__ = ["AsyncItems", "AsyncItemsIterator", "Overflow", "check_observable", "to_async_iterable"]
 
 
 def to_async_iterable(
@@ -67,7 +67,7 @@ def to_async_iterable(
         TypeError: An argument is of the wrong type.
         ValueError: `buffer` is less than 1, or `overflow` is neither of the two.
     """
-    _check_observable(observable)
+    check_observable(observable)
     if overflow not in _OVERFLOWS:
         msg = f"overflow must be {' or '.join(map(repr, _OVERFLOWS))}, not {overflow!r}"
         raise ValueError(msg)
@@ -238,7 +238,12 @@ class _Feed(Generic[_T]):
             self._subscription.dispose()
 
 
-def _check_observable(value: object) -> None:
+def check_observable(value: object) -> None:
+    """Check that a value is an Observable.
+
+    Raises:
+        TypeError: It is not.
+    """
     if not isinstance(value, abc.ObservableBase):
         msg = f"observable must be an Observable, not {type(value).__name__}"
         raise TypeError(msg)

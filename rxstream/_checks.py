@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, TypeGuard, cast
+from typing import Any, Final, TypeGuard, cast
 
 __all__ = [
     "checked_schedule",
@@ -21,6 +21,9 @@ __all__ = [
     "to_mapping",
     "whole",
 ]
+
+_BACKOFF: Final = "rxstream.backoff"
+_CALLED: Final = "backoff.exponential(0.5)"
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -93,6 +96,9 @@ def text(value: object, name: str, hint: str = "") -> str:
         ValueError: It is empty, blank, or cannot be encoded.
     """
     if not isinstance(value, str):
+        if inspect.iscoroutine(value):
+            value.close()  # or Python warns that it was never awaited
+            hint = ": did you forget await?"
         msg = f"{name} must be a string, not {type(value).__name__}{hint}"
         raise TypeError(msg)
     if not value.strip():
@@ -129,7 +135,16 @@ def checked_schedule(value: object, name: str, hint: str = "") -> Callable[[], I
             f"iterator of seconds{hint}, not {type(value).__name__}"
         )
         raise TypeError(msg)
+    if made_by := _maker(value):
+        msg = f"{name} is {made_by} itself, not what it returns: call it, as in {_CALLED}"
+        raise TypeError(msg)
     return cast("Callable[[], Iterator[float]]", value)
+
+
+def _maker(value: object) -> str:
+    """The name of what makes schedules, where that is given in place of one."""
+    makes = inspect.isroutine(value) and str(value.__module__).startswith(_BACKOFF)
+    return getattr(value, "__name__", "") if makes else ""
 
 
 def function(value: object, name: str) -> None:

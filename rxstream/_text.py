@@ -8,27 +8,36 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, SupportsIndex, TypeAlias, TypeVar, cast
+
+from typing_extensions import override
 
 __all__ = [
     "Cut",
+    "Hidden",
     "SecretKeeper",
     "bounded",
     "brief",
     "cut",
     "cut_of",
+    "hidden",
     "is_nested_deeply",
+    "labelled",
     "one_line",
     "picklable",
     "printable",
+    "rebuilt",
     "shown",
 ]
+
+T = TypeVar("T")
 
 Cut: TypeAlias = "Callable[[str], str]"
 """Cuts a text to what an exception keeps of it, and may blot out secrets."""
 
 _TEXT_LENGTH: Final = 4_000
 _LINE_LENGTH: Final = 500
+_VALUE_LENGTH: Final = 80
 _DEPTH: Final = 10
 # What a copy may hold: characters, each entry counting as some.
 _SIZE: Final = 16_000
@@ -45,6 +54,26 @@ class SecretKeeper:
     def _cut(self, text: str) -> str:
         """Cut a text as `cut` does, with the secrets blotted out."""
         return cut(text)
+
+
+class Hidden(str):
+    """A text that no `repr` shows, so that it can be a local variable of a traceback."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return repr("***")
+
+    @override
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        # Tracebacks with locals cut long texts before they take the `repr`.
+        return Hidden(super().__getitem__(key))
+
+
+def hidden(value: T) -> T:
+    """Hide a text; an argument of the wrong type is for others to refuse."""
+    return cast("T", Hidden(value)) if isinstance(value, str) else value
 
 
 def cut(text: str) -> str:
@@ -101,6 +130,16 @@ def brief(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
+def labelled(name: str, told: Mapping[str, object]) -> str:
+    """Give `name(field=value, …)` on one line, long values cut."""
+    texts = ((field, printable(brief(value))) for field, value in told.items())
+    parts = (
+        f"{field}={text}" if len(text) <= _VALUE_LENGTH else f"{field}={text[: _VALUE_LENGTH - 1]}…"
+        for field, text in texts
+    )
+    return f"{name}({', '.join(parts)})"
+
+
 def picklable(value: Any) -> Any:
     """Give a tuple or a dict for `pickle`, with None in place of what cannot be pickled."""
     if _pickles(value):
@@ -109,6 +148,16 @@ def picklable(value: Any) -> Any:
         fields = cast("dict[str, object]", value)
         return {name: item if _pickles(item) else None for name, item in fields.items()}
     return tuple(item if _pickles(item) else None for item in value)
+
+
+def rebuilt(
+    cls: type[BaseException], args: tuple[object, ...], state: dict[str, Any]
+) -> BaseException:
+    """Make an exception of what was pickled of it, without calling its constructor."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 def is_nested_deeply(value: object) -> bool:

@@ -1,22 +1,39 @@
-"""The values that waits give: one answer, how one wait ended, and the rate limit."""
+"""The values of waits: what was started, one answer, how one wait ended, and the rate limit."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, cast
 
-from ._text import brief, is_nested_deeply
+from typing_extensions import TypeVar
+
+from ._frozen import frozen
+from ._json import error_to_json, packed, to_json, unpacked
+from ._text import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-__all__ = ["RateLimitInfo", "TaskOutcome", "TaskSnapshot"]
+__all__ = [
+    "BaseTaskHandle",
+    "RateLimitInfo",
+    "T",
+    "TaskOutcome",
+    "TaskSnapshot",
+    "frozen",
+    "is_snapshot",
+]
+
+T = TypeVar("T", default=Any)
+"""The payload of a task; of a bare id nothing is known."""
+T_co = TypeVar("T_co", covariant=True, default=Any)
 
 # No other module knows which statuses are final.
 _COMPLETED: Final = "completed"
 _FAILED: Final = frozenset({"failed", "error"})
+
+_BESIDE: Final = frozenset({"raw", "rate_limit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +53,59 @@ class RateLimitInfo:
     """Time from the answer to the end of the window; it does not depend on the local clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Json:
-    """A payload that is nested too deeply to be pickled as it is."""
-
-    text: str
-
-
+@frozen
 @dataclass(frozen=True, slots=True, repr=False)
-class TaskSnapshot:
+class BaseTaskHandle(Generic[T_co]):
+    """What an operation started: pass it to whatever takes the id of a task.
+
+    Equal are handles of the same class, operation and items with the same id and error. A handle
+    can be pickled.
+    """
+
+    task_id: str | None
+    """The id of the task. None: there is nothing to wait for, or nothing was started."""
+    operation: str = ""
+    """The name of the operation that started it."""
+    items: tuple[Any, ...] = ()
+    """What it was started with: the users, the channels."""
+    error: Exception | None = None
+    """Why it could not be started, if so; the wait ends with it."""
+    answer: Mapping[str, Any] | None = field(default=None, compare=False)
+    """What Stream answered to the start, whole; it is shared, so do not change it."""
+    rate_limit: RateLimitInfo | None = field(default=None, compare=False)
+    """The rate limit of the operation as of that answer, if it gave one."""
+
+    def __str__(self) -> str:
+        """Return the id; empty where there is none."""
+        return self.task_id or ""
+
+    def __repr__(self) -> str:
+        """Show the id, the operation and how many items, and the error if there is one."""
+        shown = {"task_id": self.task_id, "operation": self.operation, "items": len(self.items)}
+        return labelled(
+            type(self).__name__, shown | ({"error": self.error} if self.error is not None else {})
+        )
+
+    def __hash__(self) -> int:
+        """Leave out the items, which may be mappings."""
+        return hash((self.task_id, self.operation))
+
+    # Not __getstate__, which a dataclass with slots replaces in each subclass.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields of this class, and no client, which holds the secret."""
+        known = (self.task_id, self.operation, self.items, self.error)
+        return _handle_of, (type(self), known, packed(self.answer))
+
+
+def _handle_of(
+    kind: type[BaseTaskHandle], known: tuple[Any, Any, Any, Any], answer: Any
+) -> BaseTaskHandle:
+    return kind(*known, cast("Any", unpacked(answer)))
+
+
+@frozen
+@dataclass(frozen=True, slots=True, repr=False)
+class TaskSnapshot(Generic[T_co]):
     """One answer of `GET /api/v2/tasks/{id}`: what a task looked like at one moment.
 
     `result`, `error` and `raw` are the decoded JSON. They are shared, so do not change them.
@@ -54,8 +115,8 @@ class TaskSnapshot:
     """The id in the answer; without one, the id that was asked for."""
     status: str = "unknown"
     """In lower case: `pending`, `waiting`, `running`, `completed`, `failed`, or a new one."""
-    result: Any = None
-    """The payload of a completed task; its shape depends on the operation."""
+    result: T_co = cast("Any", None)  # noqa: RUF009 -- None, of whatever type
+    """The payload of a completed task, and None before; its shape depends on the operation."""
     error: Any = None
     """The failure as the server sent it; `StreamTaskException` holds it field by field."""
     created_at: datetime | None = None
@@ -84,25 +145,35 @@ class TaskSnapshot:
         """Whether the task ended: it completed or failed."""
         return self.is_completed or self.is_failed
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as `json.dumps` takes them, without `raw` and `rate_limit`.
+
+        Returns:
+            `task_id, status, result, error, created_at, updated_at, duration`; times are ISO 8601.
+        """
+        names = (field.name for field in fields(self))
+        return {name: to_json(getattr(self, name)) for name in names if name not in _BESIDE}
+
     def __repr__(self) -> str:
-        """Show the fields, long ones cut."""
-        return _shown(self)
+        """Show the fields that say something on one line, long ones cut, and not `raw`."""
+        return labelled(type(self).__name__, _told(self))
 
     def __getstate__(self) -> list[object]:
-        return [_packed(getattr(self, each.name)) for each in fields(self)]
+        return [packed(getattr(self, field.name)) for field in fields(self)]
 
     def __setstate__(self, state: list[object]) -> None:
-        for each, value in zip(fields(self), state, strict=True):
-            object.__setattr__(self, each.name, _unpacked(value))
+        for each, item in zip(fields(self), state, strict=True):
+            object.__setattr__(self, each.name, unpacked(item))
 
 
+@frozen
 @dataclass(frozen=True, slots=True, repr=False)
-class TaskOutcome:
+class TaskOutcome(Generic[T_co]):
     """How one wait ended, as a value."""
 
     task_id: str
-    """The id of the task."""
-    snapshot: TaskSnapshot | None = None
+    """The id of the task; empty where there was none."""
+    snapshot: TaskSnapshot[T_co] | None = None
     """The last answer, or None if there was none."""
     error: Exception | None = None
     """What ended the wait, or None if the task completed."""
@@ -110,6 +181,8 @@ class TaskOutcome:
     """How many answers came; after a deadline, how many requests were sent."""
     elapsed: float = 0.0
     """How long the wait took, in seconds."""
+    items: tuple[Any, ...] = ()
+    """What the task was started with, if the wait was for a handle."""
     replayed: bool = field(default=False, compare=False)
     """Whether a journal gave it: the wait was over before, and is not repeated."""
 
@@ -119,11 +192,11 @@ class TaskOutcome:
         return self.error is None
 
     @property
-    def result(self) -> Any:
+    def result(self) -> T_co:
         """The payload, or None if there is none."""
-        return None if self.snapshot is None else self.snapshot.result
+        return cast("Any", None) if self.snapshot is None else self.snapshot.result
 
-    def unwrap(self) -> Any:
+    def unwrap(self) -> T_co:
         """Return the payload, or raise what ended the wait.
 
         Raises:
@@ -133,24 +206,36 @@ class TaskOutcome:
             raise self.error
         return self.result
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as `json.dumps` takes it.
+
+        Returns:
+            `task_id, status, result, error, polls, elapsed, items`. `status` is the last one seen,
+            or None. `error` is None, or has `type` and `message`, and what else the exception
+            knows: `error_type`, `description`, `stack_trace`, `version`, `status_code`, `code`,
+            `request_id`.
+        """
+        return {
+            "task_id": self.task_id,
+            "status": None if self.snapshot is None else self.snapshot.status,
+            "result": to_json(self.result),
+            "error": None if self.error is None else error_to_json(self.error),
+            "polls": self.polls,
+            "elapsed": self.elapsed,
+            "items": to_json(self.items),
+        }
+
     def __repr__(self) -> str:
-        """Show the fields, long ones cut."""
-        return _shown(self)
+        """Show the fields that say something on one line, long ones cut."""
+        return labelled(type(self).__name__, _told(self))
 
 
-def _shown(value: TaskSnapshot | TaskOutcome) -> str:
-    shown = (f"{each.name}={brief(getattr(value, each.name))}" for each in fields(value))
-    return f"{type(value).__name__}({', '.join(shown)})"
+def is_snapshot(value: object) -> TypeGuard[TaskSnapshot]:
+    """Whether a value is a snapshot, told so that type checkers know of which type."""
+    return isinstance(value, TaskSnapshot)
 
 
-def _packed(value: object) -> object:
-    if not is_nested_deeply(value):
-        return value
-    try:
-        return _Json(json.dumps(value))
-    except (RecursionError, TypeError, ValueError):  # no JSON: for pickle to judge
-        return value
-
-
-def _unpacked(value: object) -> object:
-    return json.loads(value.text) if isinstance(value, _Json) else value
+def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:
+    """The fields that differ from their default."""
+    found = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "raw")
+    return {field.name: it for field, it in found if it is not field.default}

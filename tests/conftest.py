@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
+
 if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = ["rxstream.testing.pytest_plugin", "pytester"]
+
+# How long one example takes says how busy the machine is.
+settings.register_profile("rxstream", deadline=None)
+settings.load_profile("rxstream")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

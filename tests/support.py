@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rxstream import Gate, GateStatistics, TaskSnapshot, task_observable
+from rxstream.hub import TaskHub
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TASK = "5a1f0c9e"
-KINDS = ("sync", "async", "asyncio")
-"""The sync and the async client under a virtual-time scheduler, and the async one on a loop."""
+KINDS = ("sync", "async", "asyncio", "sync hub", "async hub", "asyncio hub")
+"""The sync and the async client under a virtual-time scheduler, and the async one on a loop; each
+on its own and through a hub."""
 
 
 _OPEN: dict[str, Any] = {
@@ -103,12 +105,12 @@ class Drive:
         dispose_at: float | None = None,
         **keywords: Any,
     ) -> Recording:
-        if self.kind == "asyncio":
+        if self.kind.startswith("asyncio"):
             return run_virtual(self._on_a_loop(script, until, dispose_at, keywords))
         time = VirtualTime()
-        fake = FakeClient if self.kind == "sync" else FakeAsyncClient
+        fake = FakeClient if self.kind.startswith("sync") else FakeAsyncClient
         recording = Recording(fake(script, scheduler=time))
-        observable = task_observable(recording.client, TASK, scheduler=time, **keywords)
+        observable = self._observable(recording.client, scheduler=time, **keywords)
         subscription = recording.observe(observable, seconds_of(time))
         if dispose_at is not None:
             time.schedule_relative(dispose_at, lambda *_: subscription.dispose())
@@ -116,13 +118,17 @@ class Drive:
         subscription.dispose()
         return recording
 
-    @staticmethod
+    def _observable(self, client: Any, **keywords: Any) -> Any:
+        if self.kind.endswith("hub"):
+            return TaskHub(client, **keywords).observe(TASK)
+        return task_observable(client, TASK, **keywords)
+
     async def _on_a_loop(
-        script: Any, until: float, dispose_at: float | None, keywords: dict[str, Any]
+        self, script: Any, until: float, dispose_at: float | None, keywords: dict[str, Any]
     ) -> Recording:
         loop = asyncio.get_running_loop()
         recording = Recording(FakeAsyncClient(script))
-        observable = task_observable(recording.client, TASK, **keywords)
+        observable = self._observable(recording.client, **keywords)
         subscription = recording.observe(observable, loop.time)
         if dispose_at is not None:
             loop.call_later(dispose_at, subscription.dispose)

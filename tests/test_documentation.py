@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import logging
 import re
 import textwrap
 from pathlib import Path
@@ -19,9 +20,9 @@ import rxstream
 from rxstream import testing
 from rxstream.journal import Journal
 from rxstream.testing import FakeAsyncClient, TaskServer, assert_nothing_left, completed
+from tests.typing.pages import PAGES
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -33,6 +34,7 @@ def test_the_code_of_a_page_runs(
         monkeypatch.setenv("STREAM_API_KEY", server.api_key)
         monkeypatch.setenv("STREAM_API_SECRET", server.api_secret)
         monkeypatch.setenv("STREAM_BASE_URL", server.url)
+        monkeypatch.setattr(logging.getLogger("rxstream"), "handlers", [])
         for example in Sybil(parsers=[PythonCodeBlockParser()]).parse(page).examples():
             example.namespace.clear()
             example.namespace["__name__"] = "__main__"
@@ -60,8 +62,10 @@ def test_the_code_of_a_docstring_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = rxstream.task_observable(FakeAsyncClient(completed()), "id")
-    names = {**vars(rxstream), **vars(testing), "observable": source}
+    names = {name: getattr(door, name) for door in (rxstream, testing) for name in door.__all__}
+    names["observable"] = source
     names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path, "Journal": Journal}
+    names |= {"client": testing.FakeClient(completed()), "task_ids": ["a", "b"]}
     body = textwrap.indent(code, "    ")
     exec(f"async def main():\n{body}\n", names)
     with assert_nothing_left():

@@ -74,6 +74,22 @@ def test_an_asyncio_scheduler_has_its_loop() -> None:
     )
 
 
+def test_reactivexs_run_subscribes_with_a_scheduler_of_its_own() -> None:
+    schedulers: list[object] = []
+
+    def subscribe(observer: Any, scheduler: Any) -> Any:
+        schedulers.append(scheduler)
+        observer.on_next(1)
+        observer.on_completed()
+
+    reactivex.create(subscribe).run()
+    module = importlib.import_module("reactivex.run")
+    assert schedulers == [getattr(module, "_default_scheduler", None)], (
+        "reactivex's run() subscribes with another scheduler than _default_scheduler: an async "
+        "wait hangs that is run in its own loop; look at is_of_run in rxstream/_time/schedulers.py."
+    )
+
+
 def test_a_threads_event_releases_those_who_wait() -> None:
     event, released = threading.Event(), []
     waiters = getattr(getattr(event, "_cond", None), "_waiters", [])

@@ -22,6 +22,11 @@ DOORS = [
     "rxstream.client",
     "rxstream.journal",
     "rxstream.progress_bar",
+    "rxstream.compat.getstream",
+    "rxstream.hub",
+    "rxstream.webhooks",
+    "rxstream.webhooks.starlette",
+    "rxstream.results",
 ]
 
 
@@ -72,6 +77,8 @@ def test_importing_it_brings_neither_the_kit_nor_a_thread_nor_a_handler() -> Non
         "assert 'rxstream.testing' not in sys.modules;"
         "assert 'uvicorn' not in sys.modules;"
         "assert 'rxstream.progress_bar' not in sys.modules;"
+        "assert 'rxstream.webhooks' not in sys.modules;"
+        "assert 'starlette' not in sys.modules;"
         "assert threading.active_count() == 1;"
         "assert not logging.getLogger('rxstream').handlers"
     )

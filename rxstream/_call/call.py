@@ -1,4 +1,4 @@
-"""What all ways to call `get_task` have in common: how a call begins, ends, and is read."""
+"""What all ways to call a client have in common: how a call begins, ends, and is read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from ..errors import StreamTransportException
 if TYPE_CHECKING:
     from .._values import TaskSnapshot
 
-__all__ = ["Call", "Caller", "Done", "GetTask", "cancelled", "read"]
+__all__ = ["Call", "Caller", "Done", "Function", "Reader", "cancelled", "read", "read_poll"]
 
-Done: TypeAlias = "Callable[[TaskSnapshot | None, BaseException | None], object]"
-GetTask: TypeAlias = Callable[[str], Any]
+Done: TypeAlias = Callable[[Any, BaseException | None], object]
+"""Takes what was read of an answer, or an error."""
+Function: TypeAlias = Callable[[Any], Any]
+"""What is called: a client's `get_task`, or an operation."""
+Reader: TypeAlias = Callable[[Any, Any], Any]
+"""Reads an answer, given also what was asked with."""
 
 
 class Call(Protocol):
@@ -30,8 +34,10 @@ class Call(Protocol):
 class Caller(Protocol):
     """Makes the calls of one subscription."""
 
-    def start(self, task_id: str, done: Done) -> Call | None:
-        """Start one call; `done` is called exactly once, with an answer or an error.
+    def start(self, argument: Any, done: Done) -> Call | None:
+        """Start one call with one argument.
+
+        `done` is called exactly once, with what was read of the answer or with an error.
 
         None: the call cannot be cancelled, or has ended already.
         """
@@ -46,23 +52,28 @@ def cancelled() -> StreamTransportException:
     return error
 
 
-def read(answer: object, task_id: str, done: Done) -> None:
-    """Report what a client's `get_task` returned; `done` is called whatever reading it raises."""
+def read_poll(answer: object, task_id: str) -> TaskSnapshot:
+    """Read what a client's `get_task` returned."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        msg = (
+            "get_task returned a coroutine but is not declared async, so nobody could tell "
+            "that it is; declare it with `async def`"
+        )
+        raise TypeError(msg)
+    return read_answer(answer, task_id)
+
+
+def read(answer: object, argument: Any, done: Done, by: Reader = read_poll) -> None:
+    """Report what a call returned; `done` is called whatever reading it raises."""
     try:
-        if inspect.iscoroutine(answer):
-            answer.close()
-            msg = (
-                "get_task returned a coroutine but is not declared async, so nobody could tell "
-                "that it is; declare it with `async def`"
-            )
-            raise TypeError(msg)  # noqa: TRY301 -- told like what reading raises
-        snapshot = read_answer(answer, task_id)
+        value = by(answer, argument)
     except Exception as error:  # noqa: BLE001 -- every end is reported to the waiter
         failure = error
     except BaseException as error:
         done(None, error)
         raise
     else:
-        done(snapshot, None)
+        done(value, None)
         return
     done(None, failure)

@@ -1,4 +1,4 @@
-"""A call on an event loop: `await client.get_task(id)` as a task of the loop."""
+"""A call on an event loop: awaited as a task of the loop."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._time.clock import LoopClock
 from .._wire.failures import translated
-from .call import cancelled, read
+from .call import cancelled, read, read_poll
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from .call import Call, Done, GetTask
+    from .call import Call, Done, Function, Reader
 
 __all__ = ["LoopCaller", "PostingCaller"]
 
@@ -23,26 +23,32 @@ _unawaited: set[asyncio.Task[Any]] = set()
 class LoopCaller:
     """Calls on the loop that the wait lives on."""
 
-    __slots__ = ("_cancels", "_get_task", "_loop")
+    __slots__ = ("_by", "_cancels", "_function", "_loop")
 
     def __init__(
-        self, get_task: GetTask, loop: asyncio.AbstractEventLoop, *, cancels: bool
+        self,
+        function: Function,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        cancels: bool,
+        by: Reader = read_poll,
     ) -> None:
-        self._get_task = get_task
+        self._function = function
         self._loop = loop
         self._cancels = cancels
+        self._by = by
 
-    def start(self, task_id: str, done: Done) -> Call | None:
+    def start(self, argument: Any, done: Done) -> Call | None:
         try:
-            answer = self._get_task(task_id)
+            answer = self._function(argument)
         except Exception as error:  # noqa: BLE001 -- every end is reported to the wait
             failure = translated(error)
         else:
-            return self._await(answer, task_id, done)
+            return self._await(answer, argument, done)
         done(None, failure)
         return None
 
-    def _await(self, answer: Coroutine[Any, Any, Any], task_id: str, done: Done) -> Call:
+    def _await(self, answer: Coroutine[Any, Any, Any], argument: Any, done: Done) -> Call:
         task = self._loop.create_task(answer)
 
         def ended(task: asyncio.Task[Any]) -> None:
@@ -51,7 +57,7 @@ class LoopCaller:
             elif (failure := task.exception()) is not None:
                 done(None, translated(failure))
             else:
-                read(task.result(), task_id, done)
+                read(task.result(), argument, done, self._by)
 
         task.add_done_callback(ended)
         return task if self._cancels else Uncancellable(task)
@@ -76,14 +82,19 @@ class PostingCaller:
     __slots__ = ("_caller", "_clock")
 
     def __init__(
-        self, get_task: GetTask, loop: asyncio.AbstractEventLoop, *, cancels: bool
+        self,
+        function: Function,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        cancels: bool,
+        by: Reader = read_poll,
     ) -> None:
-        self._caller = LoopCaller(get_task, loop, cancels=cancels)
+        self._caller = LoopCaller(function, loop, cancels=cancels, by=by)
         self._clock = LoopClock(loop)
 
-    def start(self, task_id: str, done: Done) -> Call | None:
+    def start(self, argument: Any, done: Done) -> Call | None:
         call = _PostedCall(self._clock)
-        self._clock.run(lambda: call.start(self._caller, task_id, done))
+        self._clock.run(lambda: call.start(self._caller, argument, done))
         return call
 
 
@@ -97,8 +108,8 @@ class _PostedCall:
         self._call: Call | None = None
         self._cancelled = False
 
-    def start(self, caller: LoopCaller, task_id: str, done: Done) -> None:
-        self._call = caller.start(task_id, done)
+    def start(self, caller: LoopCaller, argument: Any, done: Done) -> None:
+        self._call = caller.start(argument, done)
         if self._cancelled:
             self._cancel()
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from .._shared.fork import on_fork
 from .._shared.per_client import PerClient
 from .._time.timer_thread import TIMER_THREAD, guarded
 from .._wire.failures import translated
-from .call import cancelled, read
+from .call import cancelled, read, read_poll
 
 if TYPE_CHECKING:
-    from .call import Call, Done
+    from .call import Call, Done, Function, Reader
 
 __all__ = ["ThreadCaller", "Workers", "workers_of"]
 
@@ -154,52 +155,80 @@ class _Worker:
 
 
 class ThreadCaller:
-    """Calls `client.get_task(id)` on a worker thread.
+    """Calls `client.get_task(id)`, or another function of a client, on a worker thread.
 
     Only a client whose class has `new_call()` can end a call: that gives an object with
-    `get_task(id)`, and `cancel()` for other threads. The calls of other clients are left to finish.
+    `get_task(id)`, and `cancel()` for other threads; and with `run(function, argument)` where other
+    functions can be ended too. The calls of other clients are left to finish.
     """
 
-    __slots__ = ("_can_cancel", "_client", "_workers")
+    __slots__ = ("_by", "_can_cancel", "_client", "_function", "_workers")
 
-    def __init__(self, client: Any, workers: Workers) -> None:
+    def __init__(
+        self,
+        client: Any,
+        workers: Workers,
+        function: Function | None = None,
+        by: Reader = read_poll,
+    ) -> None:
         self._client = client
         self._workers = workers
+        self._function = function
+        self._by = by
         # Of its class: an instance may answer to any name, as mocks do.
         self._can_cancel = hasattr(type(cast("object", client)), "new_call")
 
-    def start(self, task_id: str, done: Done) -> Call | None:
-        client = self._client.new_call() if self._can_cancel else self._client
-        call = _ThreadCall(client, task_id, done, can_cancel=self._can_cancel)
+    def start(self, argument: Any, done: Done) -> Call | None:
+        function, end = self._new_call()
+        call = _ThreadCall(function, end, argument, done, self._by)
         self._workers.submit(call.run)
         return call
+
+    def _new_call(self) -> tuple[Function, Callable[[], object] | None]:
+        """What to call, and what ends that call."""
+        function = self._function
+        if not self._can_cancel:
+            return (self._client.get_task if function is None else function), None
+        call = self._client.new_call()
+        if function is None:
+            return call.get_task, call.cancel
+        run = getattr(call, "run", None)
+        return (function, None) if run is None else (partial(run, function), call.cancel)
 
 
 class _ThreadCall:
     """A call that a worker makes, unless it is cancelled before."""
 
-    __slots__ = ("_can_cancel", "_client", "_done", "_is_cancelled", "_waiting")
+    __slots__ = ("_by", "_done", "_end", "_function", "_is_cancelled", "_waiting")
 
-    def __init__(self, client: Any, task_id: str, done: Done, *, can_cancel: bool) -> None:
-        self._client = client
-        self._can_cancel = can_cancel
+    def __init__(
+        self,
+        function: Function,
+        end: Callable[[], object] | None,
+        argument: Any,
+        done: Done,
+        by: Reader,
+    ) -> None:
+        self._function = function
+        self._end = end
         self._done = done
+        self._by = by
         self._is_cancelled = False
         # Who takes it out, the worker or whoever cancels, has to call `done`. It needs no lock.
-        self._waiting = [task_id]
+        self._waiting = [argument]
 
     def run(self) -> None:
         try:
-            task_id = self._waiting.pop()
+            argument = self._waiting.pop()
         except IndexError:
             return
         failure: BaseException
         try:
-            answer = self._client.get_task(task_id)
+            answer = self._function(argument)
         except BaseException as error:  # noqa: BLE001 -- every end is reported to the waiter
             failure = cancelled() if self._is_cancelled else translated(error)
         else:
-            read(answer, task_id, self._done)
+            read(answer, argument, self._done, self._by)
             return
         self._done(None, failure)
 
@@ -208,8 +237,8 @@ class _ThreadCall:
         try:
             self._waiting.pop()
         except IndexError:
-            if self._can_cancel:
-                self._client.cancel()
+            if self._end is not None:
+                self._end()
         else:
             self._done(None, cancelled())
 

@@ -31,7 +31,8 @@ class Gate:
     The requests of a rate-limit window last until its end. A quarter of them may be used early;
     then polls are spread over the rest of the window. A share of the requests that are left is kept
     for your other calls. A sliding window or a token bucket is polled evenly. Until an answer tells
-    a limit, few polls go out at once, and each answer allows one more.
+    a limit, few polls go out at once, and each answer allows one more. If you know a limit that no
+    answer tells, pass it as `per_minute`.
 
     `Gate.of(client)` returns the gate of a client object. Pass your own gate to change its width,
     or to share it between clients of one application: Stream counts by application.
@@ -43,6 +44,7 @@ class Gate:
         *,
         reserve: float = 0.1,
         longest_pause: Duration = LONGEST_PAUSE,
+        per_minute: int | None = None,
     ) -> None:
         """Make a gate.
 
@@ -53,16 +55,21 @@ class Gate:
                 from 0.0 to less than 1.0.
             longest_pause: The longest pause that a server may ask for (`Retry-After`): seconds, or
                 a timedelta. A longer one is cut.
+            per_minute: How many polls go out in a minute at most, evenly spread, 1 or more; for a
+                limit that no answer tells. Where answers tell one too, the lower wins. None: only
+                what answers tell.
 
         Raises:
-            TypeError: `max_in_flight` is not a whole number, `reserve` is not a number, or
-                `longest_pause` is not a duration.
-            ValueError: `max_in_flight` is less than 1, or one of the others is out of range.
+            TypeError: `max_in_flight` or `per_minute` is not a whole number, `reserve` is not a
+                number, or `longest_pause` is not a duration.
+            ValueError: `max_in_flight` or `per_minute` is less than 1, or one of the others is out
+                of range.
         """
         self._max_in_flight = whole(max_in_flight, "max_in_flight")
         self._reserve = fraction(reserve, "reserve")
         self.longest_pause: Final = seconds(longest_pause, "longest_pause")
         """The longest pause that a server may ask for, in seconds."""
+        self._per_minute = None if per_minute is None else whole(per_minute, "per_minute")
         self._admission = self._new_admission()
         on_fork(self._start_afresh)
 
@@ -91,8 +98,9 @@ class Gate:
     def __repr__(self) -> str:
         """Show the width and how full it is."""
         now = self._admission.statistics()
+        rate = "" if self._per_minute is None else f"per_minute={self._per_minute}, "
         return (
-            f"Gate(max_in_flight={self._max_in_flight}, "
+            f"Gate(max_in_flight={self._max_in_flight}, {rate}"
             f"in_flight={now.in_flight}, queued={now.queued})"
         )
 
@@ -101,7 +109,8 @@ class Gate:
         return self._admission.statistics()
 
     def _new_admission(self) -> Admission:
-        return Admission(self._max_in_flight, Pace(self._reserve, self.longest_pause))
+        pace = Pace(self._reserve, self.longest_pause, self._per_minute)
+        return Admission(self._max_in_flight, pace)
 
     def _start_afresh(self) -> None:
         self._admission = self._new_admission()

@@ -15,6 +15,8 @@ A level is polled evenly at the limit, and more slowly the less is left above it
 Others use the same limit: other calls, other processes. Polls go by the part of what is used that
 is ours, so that several processes that know nothing of each other do not add up to several times
 the pace.
+
+A rate of the gate's own holds beside all that: polls are never closer than it says.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ class Pace:
     __slots__ = (
         "_closing",
         "_credit",
+        "_own_spacing",
+        "_per_minute",
         "_queueing_since",
         "_recent",
         "_sent_at",
@@ -67,8 +71,11 @@ class Pace:
         "window",
     )
 
-    def __init__(self, reserve: float, longest_pause: float) -> None:
+    def __init__(self, reserve: float, longest_pause: float, per_minute: int | None = None) -> None:
         self._share = 1 - reserve
+        self._per_minute = per_minute
+        # Each poll may go out a tick early, and a minute must not hold one more for it.
+        self._own_spacing = 0.0 if per_minute is None else WINDOW / per_minute + 2 * _TICK
         self.longest_pause: Final = longest_pause
         self._closing = Closing(longest_pause)
         self._sent_at = -math.inf
@@ -91,11 +98,12 @@ class Pace:
             queued: How many polls wait.
         """
         if not self.window.limit:
-            return self._closing.until - now
-        if self.window.is_level:
+            spacing = 0.0
+        elif self.window.is_level:
             spacing = self._level_spacing()
         else:
             spacing = self._budget_spacing(now, queued)
+        spacing = max(spacing, self._own_spacing)
         return max(self._closing.until, self._sent_at + spacing) - now
 
     def sent(self, now: float) -> None:
@@ -184,6 +192,7 @@ class Pace:
             remaining=window.remaining if window.limit else None,
             reset_after=reset_after,
             rate_limited=self.refused,
+            per_minute=self._per_minute,
         )
 
     def _is_low(self, left: float) -> bool:

@@ -27,3 +27,5 @@ class GateStatistics:
     """Seconds until the window ends; None if no window is known."""
     rate_limited: int
     """How many polls were answered with a 429."""
+    per_minute: int | None = None
+    """The rate of the gate's own (`Gate(per_minute=…)`); None if it has none."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reactivex.disposable import SingleAssignmentDisposable
 
+from .room import Room, within
+
 if TYPE_CHECKING:
     from reactivex import Observable, abc
 
@@ -22,7 +24,8 @@ class Pushed(Generic[T]):
     """An observable cannot be asked; what comes too early waits in a queue."""
 
     def __init__(self, observable: Observable[T], scheduler: abc.SchedulerBase | None) -> None:
-        self._observable = observable
+        self._room = Room()
+        self._observable = within(self._room, observable)
         self._scheduler = scheduler
         self._subscription = SingleAssignmentDisposable()
         self._lock = threading.Lock()
@@ -72,6 +75,7 @@ class Pushed(Generic[T]):
             item = [self._queue.popleft()] if self._queue else None
         if item is not None:
             sink.item(item[0])
+            self._room.taken()
         else:
             sink.end(None)
 

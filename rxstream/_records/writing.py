@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from .._text import Cut, cut, shown
-from .._values import RateLimitInfo, TaskOutcome, TaskSnapshot
+from .._values import RateLimitInfo, TaskOutcome, TaskSnapshot, is_snapshot
 from ..errors import DescribedException
 from .common import CLASSES, OF_LIMITS, OF_OUTCOMES, OF_SNAPSHOTS, RecordError, in_any_depth
 
@@ -96,7 +96,7 @@ class _Writer:
         return described
 
     def _field(self, value: object) -> object:
-        if isinstance(value, TaskSnapshot):
+        if is_snapshot(value):
             return ["last"] if value is self._last else ["snapshot", self.snapshot(value)]
         return _value(value)
 

@@ -72,6 +72,11 @@ class Clock(Protocol):
         ...
 
     @property
+    def home(self) -> object:
+        """The same object for clocks whose `run_consumer` leads to the same place."""
+        ...
+
+    @property
     def is_closed(self) -> bool:
         """Whether time has ended here for good: the loop is closed."""
         ...
@@ -119,6 +124,10 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.timeline: object = loop
+
+    @property
+    def home(self) -> object:
+        return self.loop
 
     @property
     def is_closed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from reactivex.scheduler import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
-__all__ = ["VirtualClock", "clock_of", "operator_clock"]
+__all__ = ["VirtualClock", "clock_of", "is_of_run", "open_clock_of", "operator_clock"]
 
 
 class VirtualClock:
@@ -38,6 +39,8 @@ class VirtualClock:
     @property
     def timeline(self) -> object:
         return self._scheduler
+
+    home = timeline
 
     @property
     def is_closed(self) -> bool:
@@ -75,6 +78,10 @@ class _SchedulerClock:
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
         self._scheduler = scheduler
+
+    @property
+    def home(self) -> object:
+        return self._scheduler
 
     @property
     def is_closed(self) -> bool:
@@ -118,6 +125,9 @@ def _action(callback: Callable[[], object]) -> abc.ScheduledAction[Any]:
     return action
 
 
+# The package's own name `run` is the function.
+_run_module: Final = import_module("reactivex.run")
+
 # These hold a thread for each pending timer, or block the caller until it is due. Emissions need
 # not come from a certain thread there, so our one timer thread can replace them.
 _HOMELESS: Final = (ImmediateScheduler, NewThreadScheduler, TimeoutScheduler, TrampolineScheduler)
@@ -151,6 +161,29 @@ def clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
         "or use the sync StreamClient"
     )
     return LoopClock(loop_or_raise(msg))
+
+
+def open_clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clock:
+    """Choose as `clock_of` does, and check that its loop is not closed.
+
+    Raises:
+        RuntimeError: There is no loop, or it is closed.
+    """
+    clock = clock_of(scheduler, is_async=is_async)
+    if clock.is_closed:
+        msg = "the scheduler's event loop is closed, and nothing can run there any more"
+        raise RuntimeError(msg)
+    return clock
+
+
+def is_of_run(scheduler: abc.SchedulerBase | None) -> bool:
+    """Whether reactivex's `.run()` subscribes, and blocks the loop that runs in this thread."""
+    # It has no public name: docs/decisions.md, "Private names of others".
+    return (
+        scheduler is not None
+        and scheduler is getattr(_run_module, "_default_scheduler", None)
+        and running_loop() is not None
+    )
 
 
 def operator_clock(scheduler: abc.SchedulerBase | None) -> Clock:

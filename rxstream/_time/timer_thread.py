@@ -79,6 +79,10 @@ class TimerThread:
         return monotonic()
 
     @property
+    def home(self) -> object:
+        return self
+
+    @property
     def is_closed(self) -> bool:
         return False
 

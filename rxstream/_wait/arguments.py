@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reactivex.disposable import CompositeDisposable
 
 from .._call.choose import caller_of
-from .._checks import checked_schedule, is_async, optional, seconds
+from .._checks import checked_schedule, is_async, is_number, optional, seconds, text
 from .._gate.gate import Gate, admission_of
 from .._shared.guard import interruption_of
 from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
-from .._time.schedulers import clock_of
+from .._time.schedulers import open_clock_of
+from ..backoff import ByAnswer
+from .closing import open_waits_of
 from .context import WaitContext
 from .engine import Wait
+from .observable import WaitObservable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reactivex import abc
+    from reactivex import Observable, abc
 
     from .._time.clock import Clock
     from .._values import TaskSnapshot
     from ..backoff import Delays
 
-__all__ = ["NOTHING_TO_WAIT_FOR", "WaitArguments", "Waits", "start_or_dispose"]
+__all__ = ["WaitArguments", "Waits", "checked_id", "start_or_dispose"]
+
+_T = TypeVar("_T")
 
 NOTHING_TO_WAIT_FOR: Final = "; an operation that returned None left nothing to wait for"
+_MANY: Final = (list, tuple, set, frozenset)
+FOR_MANY_IDS: Final = "; for many ids use tasks_observable or wait_for_tasks"
 
 
 class WaitArguments:
@@ -51,17 +59,20 @@ class WaitArguments:
         optional(gate, Gate, "gate")
         self._gate = gate
 
+    def observable(
+        self,
+        subscribe: Callable[[abc.ObserverBase[_T], abc.SchedulerBase | None], abc.DisposableBase],
+    ) -> Observable[_T]:
+        """The observable of waits with these arguments."""
+        return WaitObservable(subscribe, is_async=self._is_async)
+
     def clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
         """The clock of a subscription with one wait.
 
         Raises:
             RuntimeError: There is no loop, or it is closed.
         """
-        clock = clock_of(scheduler, is_async=self._is_async)
-        if clock.is_closed:
-            msg = "the scheduler's event loop is closed, and nothing can run there any more"
-            raise RuntimeError(msg)
-        return clock
+        return open_clock_of(scheduler, is_async=self._is_async)
 
     def crowd_clock(self, scheduler: abc.SchedulerBase | None) -> Clock:
         """The clock of a subscription with many waits."""
@@ -84,6 +95,7 @@ class WaitArguments:
             cut=cut_of(self._client),
             lock=lock,
             is_interrupted=interruption_of(lock),
+            open_waits=open_waits_of(self._client),
         )
         return Waits(context, self._client)
 
@@ -125,7 +137,27 @@ def start_or_dispose(start: Callable[[], object], *parts: abc.DisposableBase) ->
     return everything
 
 
-def _cadence(poll_interval: object) -> Delays | float:
+def checked_id(value: object) -> str:
+    """Check the id of a task.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, or cannot be sent.
+    """
+    if value is None:
+        return text(value, "task_id", NOTHING_TO_WAIT_FOR)
+    return text(value, "task_id", FOR_MANY_IDS if isinstance(value, _MANY) else "")
+
+
+def _cadence(poll_interval: object) -> Delays | ByAnswer | float:
+    if isinstance(poll_interval, ByAnswer):
+        return poll_interval
     if callable(poll_interval):
-        return cast("Delays", poll_interval)
-    return seconds(poll_interval, "poll_interval")
+        return checked_schedule(poll_interval, "poll_interval")
+    if is_number(poll_interval) or isinstance(poll_interval, timedelta):
+        return seconds(poll_interval, "poll_interval")
+    msg = (
+        "poll_interval must be a number of seconds, a timedelta, a schedule of rxstream.backoff, "
+        f"or a callable that returns an iterator of seconds, not {type(poll_interval).__name__}"
+    )
+    raise TypeError(msg)

@@ -26,6 +26,8 @@ from .pauses import LAST_POLL, WAKE_EVERY, Pauses
 from .poll import Poll
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._values import TaskSnapshot
     from .context import WaitContext
 
@@ -44,20 +46,20 @@ class Wait(abc.DisposableBase):
     """One subscription's wait for one task; disposing ends it."""
 
     __slots__ = (
-        "_context",
-        "_deadline",
+        "_began",
         "_deadline_timer",
-        "_expired",
-        "_last",
+        "_late",
         "_observer",
         "_pause",
         "_pauses",
         "_poll",
-        "_polls",
         "_sent_at",
         "_state",
         "_trouble",
         "_woken",
+        "context",
+        "last",
+        "polls",
         "task_id",
     )
 
@@ -66,32 +68,34 @@ class Wait(abc.DisposableBase):
     ) -> None:
         self.task_id = task_id
         self._observer = observer
-        self._context = context
+        self.context = context
         self._pauses = Pauses(context.cadence, context.retry, context.gate)
         self._state = _State.IDLE
-        self._deadline = math.inf
+        self._began = 0.0
         self._deadline_timer: Any = None
         self._pause: Pause | None = None
-        self._poll: Poll | None = None
-        self._polls = 0
+        self._poll: Poll[TaskSnapshot] | None = None
+        self.polls = 0
         self._sent_at = 0.0
-        self._last: TaskSnapshot | None = None
+        self.last: TaskSnapshot | None = None
         self._trouble: BaseException | None = None
-        self._expired = False
+        self._late: Callable[[], None] | None = None
         self._woken = False
 
     def start(self) -> None:
         """Set the deadline and poll for the first time."""
-        self._context.clock.run_engine(self._start)
+        self.context.clock.run_engine(self._start)
 
     def _start(self) -> None:
-        if self._state is _State.DONE:
-            return
-        timeout, clock = self._context.timeout, self._context.clock
+        context = self.context
+        with context.lock:
+            if self._state is _State.DONE:
+                return
+            context.open_waits.add(self)
         try:
-            if timeout is not None:
-                self._deadline = clock.now() + timeout
-                self._deadline_timer = clock.call_later(timeout, self._expire)
+            self._began = context.clock.now()
+            if (timeout := context.timeout) is not None:
+                self._deadline_timer = context.clock.call_later(timeout, self._expire)
             self._poll_from(_State.IDLE, None)
         except BaseException:
             self.dispose()
@@ -99,7 +103,7 @@ class Wait(abc.DisposableBase):
 
     def poll_now(self) -> None:
         """Poll now, or a second after the last poll; a back-off is waited out."""
-        context = self._context
+        context = self.context
         if context.is_interrupted():
             context.clock.post(self.poll_now)
             return
@@ -108,7 +112,8 @@ class Wait(abc.DisposableBase):
             # The answer to a poll that is under way may be older than what this is about.
             is_under_way = self._poll is not None and self._poll.is_sent
             self._woken = is_under_way or self._state is _State.EMITTING
-            at = max(min(self._sent_at + WAKE_EVERY, self._deadline - LAST_POLL), now)
+            latest = context.deadline(self._began) - LAST_POLL
+            at = max(min(self._sent_at + WAKE_EVERY, latest), now)
             pause = self._pause
             if pause is None or self._trouble is not None or at >= pause.ends_at:
                 return
@@ -121,8 +126,8 @@ class Wait(abc.DisposableBase):
         self._poll_from(_State.PAUSING, pause)
 
     def _poll_from(self, before: _State, pause: Pause | None) -> None:
-        context = self._context
-        poll = Poll(self, context)
+        context = self.context
+        poll: Poll[TaskSnapshot] = Poll(self, self.task_id, context)
         with context.lock:
             if self._state is not before or self._pause is not pause:
                 return
@@ -131,19 +136,19 @@ class Wait(abc.DisposableBase):
         context.gate.enter(poll, context.clock)
 
     def receive(
-        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
+        self, poll: Poll[TaskSnapshot], snapshot: TaskSnapshot | None, error: BaseException | None
     ) -> None:
         """Take an answer."""
-        with self._context.lock:
+        with self.context.lock:
             if self._poll is not poll or self._state is not _State.POLLING:
                 return
             self._state = _State.EMITTING
             self._poll = None
-            self._polls += 1
+            self.polls += 1
             self._sent_at = poll.sent_at
-        round_trip = self._context.clock.now() - poll.sent_at
+        round_trip = self.context.clock.now() - poll.sent_at
         if snapshot is not None:
-            self._last = snapshot
+            self.last = snapshot
             try:
                 self._observer.on_next(snapshot)
             except BaseException:
@@ -156,8 +161,11 @@ class Wait(abc.DisposableBase):
             delay, end = self._decide(snapshot, error, round_trip)
         except Exception as fault:  # noqa: BLE001 -- a user's schedule may raise anything
             delay, end = None, fault
+        except BaseException:  # an interrupt in code of a user
+            self.dispose()
+            raise
         if delay is None:
-            self._end(end)
+            self.end(end)
         else:
             self._rest(delay, error)
 
@@ -168,17 +176,18 @@ class Wait(abc.DisposableBase):
         if snapshot is not None and snapshot.is_done:
             if snapshot.is_completed:
                 return None, None
-            return None, task_exception(self.task_id, snapshot, self._context.cut)
-        left = self._deadline - self._context.clock.now()
-        delay = self._pauses.after(error, left, round_trip)
+            return None, task_exception(self.task_id, snapshot, self.context.cut)
+        now = self.context.clock.now()
+        left = self.context.deadline(self._began) - now
+        delay = self._pauses.after(snapshot, error, left, round_trip)
         if delay is not None and error is not None and delay < left:
-            log_retry(self.task_id, self._polls, delay, error)
+            log_retry(self, now - self._began, delay, error)
         return delay, error
 
     def _rest(self, delay: float, error: BaseException | None) -> None:
-        clock = self._context.clock
+        clock = self.context.clock
         now = clock.now()
-        with self._context.lock:
+        with self.context.lock:
             if self._state is not _State.EMITTING:
                 return
             if self._woken and error is None:
@@ -187,9 +196,9 @@ class Wait(abc.DisposableBase):
             self._trouble = error
             self._state = _State.PAUSING
             pause = self._pause = Pause(self, clock, now + delay)
-            expired = self._expired
-        if expired:
-            self._expire()
+            late = self._late
+        if late is not None:
+            late()
         elif delay < math.inf:
             self._sleep(pause, delay)
 
@@ -197,10 +206,11 @@ class Wait(abc.DisposableBase):
         try:
             pause.start(delay)
         except Exception as fault:  # noqa: BLE001 -- a disposed scheduler, or no thread is left
-            self._end(fault)
+            self.end(fault)
 
-    def _end(self, error: BaseException | None, *, expiring: bool = False) -> None:
-        if not self._stop(expiring=expiring):
+    def end(self, error: BaseException | None, late: Callable[[], None] | None = None) -> None:
+        """End; `late` is called after a consumer that is being called, if there is one."""
+        if not self._stop(late):
             return
         if error is None:
             self._observer.on_completed()
@@ -208,34 +218,34 @@ class Wait(abc.DisposableBase):
             self._observer.on_error(cast("Exception", error))
 
     def _expire(self) -> None:
-        timeout = cast("float", self._context.timeout)
-        poll = self._poll
-        polls = self._polls + (poll is not None and poll.is_sent)
+        timeout, poll = cast("float", self.context.timeout), self._poll
+        polls = self.polls + (poll is not None and poll.is_sent)
         error = TaskTimeoutException(
-            task_id=self.task_id, timeout=timeout, last=self._last, polls=polls
+            task_id=self.task_id, timeout=timeout, last=self.last, polls=polls
         )
         error.__cause__ = self._trouble
-        self._end(error, expiring=True)
+        self.end(error, self._expire)
 
     @override
     def dispose(self) -> None:
         """End the wait: no emission, no timer and no request after this."""
-        context = self._context
+        context = self.context
         if context.is_interrupted():
             context.clock.post(self.dispose)
         elif self._stop():
             # A signal handler may have disposed while the loop sleeps.
             context.clock.wake()
 
-    def _stop(self, *, expiring: bool = False) -> bool:
-        context = self._context
+    def _stop(self, late: Callable[[], None] | None = None) -> bool:
+        context = self.context
         with context.lock:
             before = self._state
-            if expiring and before is _State.EMITTING:
+            if late is not None and before is _State.EMITTING:
                 # A consumer that is being called is not interrupted but followed.
-                self._expired = True
+                self._late = late
                 return False
             self._state = _State.DONE
+            context.open_waits.discard(self)
         if before is _State.DONE:
             return False
         context.clock.run_engine(self._clean_up)
@@ -243,9 +253,8 @@ class Wait(abc.DisposableBase):
 
     def _clean_up(self) -> None:
         if self._deadline_timer is not None:
-            self._context.clock.cancel(self._deadline_timer)
-        if self._pause is not None:
-            self._pause.cancel()
-        if self._poll is not None:
-            self._poll.cancel()
+            self.context.clock.cancel(self._deadline_timer)
+        for part in (self._pause, self._poll):
+            if part is not None:
+                part.cancel()
         self._deadline_timer = self._pause = self._poll = None

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from .again import Again
     from .arguments import Waits
 
-__all__ = ["Batch", "Journalled"]
+__all__ = ["Journalled", "Subscription"]
 
 T = TypeVar("T")
 
 
-class Batch(Protocol):
+class Subscription(Protocol):
     """The subscription, as far as its journal needs to know it."""
 
     def begin(self, task_id: str, number: int) -> abc.DisposableBase:
@@ -58,7 +58,7 @@ class Journalled:
                     └─ pending ──→ take ──→ wait ──→ put ──→ emit
     """
 
-    def __init__(self, store: Store, again: Again, waits: Waits, batch: Batch) -> None:
+    def __init__(self, store: Store, again: Again, waits: Waits, batch: Subscription) -> None:
         """Prepare; nothing is asked of the store.
 
         Args:

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable, Observer, abc
-from reactivex.scheduler.eventloop import AsyncIOScheduler
 
-from .._checks import is_async, optional, text
+from .._checks import is_async, optional
 from .._merge.downstream import Downstream
+from .._values import BaseTaskHandle, T
 from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
-from .arguments import NOTHING_TO_WAIT_FOR, WaitArguments, start_or_dispose
+from .arguments import WaitArguments, start_or_dispose
 from .log import log_wake_failed
+from .payload import payload_of, payload_of_async
+from .tasks import end_at_once, id_to_poll
+from .told import tell_of_wait
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
     from .._values import TaskSnapshot
-    from ..backoff import Delays, Duration
+    from ..backoff import Delays, Duration, PollInterval
 
 __all__ = ["task_observable", "wait_for_task", "wait_for_task_async"]
 
 
 def task_observable(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
     wake: Observable[Any] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Observable[TaskSnapshot]:
+) -> Observable[TaskSnapshot[T]]:
     """Emit each polled status of a task, and end as the task does.
 
     ::
@@ -45,6 +45,7 @@ def task_observable(
         deadline    ─p──r──r──r×      TaskTimeoutException
         a bad poll  ─p─────r──C|      retried, with one warning in the log
         wake        ─p─w·r────C|      polled at once
+        no task     C|                a handle with nothing to wait for
 
     Cold: each subscription polls for itself, first at once and then `poll_interval` after each
     answer. Disposing ends the wait at once.
@@ -53,9 +54,10 @@ def task_observable(
         client: Anything with `get_task(task_id)`, plain or async, that returns a `TaskSnapshot`, a
             mapping, or an object with `.data`: the clients of this package, and those of Stream's
             official SDKs.
-        task_id: The id that the operation returned.
-        poll_interval: The pause after each answer: seconds, a timedelta, or a schedule of
-            `rxstream.backoff`. A schedule that runs out keeps its last delay.
+        task: The handle that an operation returned, or the id of a task. A handle that could not be
+            started ends the wait with its `error`.
+        poll_interval: The pause after each answer: seconds, a timedelta, a schedule of
+            `rxstream.backoff`, or its `by_answer`. A schedule that runs out keeps its last delay.
         timeout: The deadline of the whole wait, counted from subscribing: seconds or a timedelta.
             None: no deadline.
         retry: The pauses after polls that failed for a passing reason (transport errors, 408, 425,
@@ -77,55 +79,63 @@ def task_observable(
 
     Raises:
         TypeError: An argument is of the wrong type, or `client` has no `get_task`.
-        ValueError: `task_id` is empty, or a duration is NaN, infinite or negative.
+        ValueError: The id is empty, or a duration is NaN, infinite or negative.
     """
     arguments = WaitArguments(client, poll_interval, timeout, retry, gate)
-    text(task_id, "task_id", NOTHING_TO_WAIT_FOR)
+    task_id = id_to_poll(task)
+    failure = task.error if isinstance(task, BaseTaskHandle) else None
     optional(wake, Observable, "wake")
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
-        observer: abc.ObserverBase[TaskSnapshot], subscribed_on: abc.SchedulerBase | None = None
+        observer: abc.ObserverBase[TaskSnapshot[T]],
+        subscribed_on: abc.SchedulerBase | None = None,
     ) -> abc.DisposableBase:
-        waits = arguments.waits(
-            arguments.clock(scheduler if scheduler is not None else subscribed_on)
-        )
+        clock = arguments.clock(scheduler if scheduler is not None else subscribed_on)
+        if task_id is None:
+            return end_at_once(failure, observer, clock)
+        waits = arguments.waits(clock)
         if wake is None:
-            return waits.start(task_id, observer)
+            wait = waits.prepare(task_id, observer)
+            tell_of_wait(wait)
+            wait.start()
+            return wait
         downstream = Downstream(observer)
         wait = waits.prepare(
             task_id,
             Observer(downstream.on_next, downstream.on_error, downstream.on_completed),
         )
+        tell_of_wait(wait)
+        began = waits.clock.now()
 
         def on_event(event: object) -> None:
             if task_id_of(event) in (None, task_id):
                 wait.poll_now()
 
         def on_error(error: Exception) -> None:
-            log_wake_failed(task_id, error)
+            log_wake_failed(wait, waits.clock.now() - began, error)
 
         events = wake.subscribe(on_event, on_error, scheduler=subscribed_on)
         # A consumer that raises ends the wait, and nothing else disposes of it.
         downstream.resources.add(events)
         return start_or_dispose(wait.start, wait, events)
 
-    return Observable(subscribe)
+    return arguments.observable(subscribe)
 
 
 def wait_for_task(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
-) -> Any:
+) -> T:
     """Block until a task is done, and return its result payload.
 
     Args:
         client: A client with a plain `get_task(task_id)`.
-        task_id: The id that the operation returned.
+        task: The handle that an operation returned, or the id of a task.
         poll_interval: As for `task_observable`.
         timeout: As for `task_observable`.
         retry: As for `task_observable`.
@@ -140,34 +150,22 @@ def wait_for_task(
         ValueError: As for `task_observable`.
     """
     if is_async(client):
-        msg = "client is async: use `await wait_for_task_async(client, task_id)` instead"
+        msg = "client is async: use `await wait_for_task_async(client, task)` instead"
         raise TypeError(msg)
     observable = task_observable(
-        client, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
+        client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-    last: deque[TaskSnapshot] = deque(maxlen=1)
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    with observable.subscribe(last.append, on_error, done.set):
-        done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return payload_of(observable)
 
 
 async def wait_for_task_async(
     client: Any,
-    task_id: str,
+    task: str | BaseTaskHandle[T],
     *,
-    poll_interval: Duration | Delays = 1.0,
+    poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
     retry: Delays | None = DEFAULT_RETRY,
-) -> Any:
+) -> T:
     """Wait until a task is done, and return its result payload.
 
     Cancelling the awaiting coroutine ends the wait at once.
@@ -175,7 +173,7 @@ async def wait_for_task_async(
     Args:
         client: A client with a `get_task(task_id)`, async or plain; a plain one is called on a
             worker thread.
-        task_id: The id that the operation returned.
+        task: The handle that an operation returned, or the id of a task.
         poll_interval: As for `task_observable`.
         timeout: As for `task_observable`.
         retry: As for `task_observable`.
@@ -189,25 +187,7 @@ async def wait_for_task_async(
         TypeError: As for `task_observable`.
         ValueError: As for `task_observable`.
     """
-    done = asyncio.Event()
-    last: deque[TaskSnapshot] = deque(maxlen=1)
-    failures: list[Exception] = []
     observable = task_observable(
-        client,
-        task_id,
-        poll_interval=poll_interval,
-        timeout=timeout,
-        retry=retry,
-        scheduler=AsyncIOScheduler(asyncio.get_running_loop()),
+        client, task, poll_interval=poll_interval, timeout=timeout, retry=retry
     )
-
-    def on_error(error: Exception) -> None:
-        failures.append(error)
-        done.set()
-
-    # An event and not a future: one that was cancelled in this turn takes no answer any more.
-    with observable.subscribe(last.append, on_error, done.set):
-        await done.wait()
-    if failures:
-        raise failures.pop()
-    return last.pop().result
+    return await payload_of_async(observable)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from .._checks import seconds
 from .._wire.failures import add_gave_up_note, is_transient, named_delay
+from ..backoff import ByAnswer
 from ..errors import StreamRateLimitException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._gate.admission import Admission
+    from .._values import TaskSnapshot
     from ..backoff import Delays
 
 __all__ = ["LAST_POLL", "WAKE_EVERY", "Pauses"]
@@ -37,7 +39,9 @@ class Pauses:
         "_tries",
     )
 
-    def __init__(self, cadence: Delays | float, retry: Delays | None, gate: Admission) -> None:
+    def __init__(
+        self, cadence: Delays | ByAnswer | float, retry: Delays | None, gate: Admission
+    ) -> None:
         self._cadence = cadence
         self._retry = retry
         self._gate = gate
@@ -47,28 +51,40 @@ class Pauses:
         self._tries = 0
         self._is_last = False
 
-    def after(self, error: BaseException | None, left: float, round_trip: float) -> float | None:
+    def after(
+        self,
+        snapshot: TaskSnapshot | None,
+        error: BaseException | None,
+        left: float,
+        round_trip: float,
+    ) -> float | None:
         """The pause after a poll; None if its error ends the wait.
 
         It is infinite if no further poll can be answered in time.
 
         Args:
+            snapshot: The answer, or None after a failed poll.
             error: What went wrong, or None after a good answer. It may name a pause, which wins
                 over the schedule.
             left: Seconds until the deadline.
             round_trip: Seconds that the call took.
 
         Raises:
-            TypeError: A schedule gave something that is no number.
-            ValueError: A schedule gave something that is no delay, or the cadence gave nothing.
+            TypeError: A schedule or `by_answer` gave something that is no number.
+            ValueError: One of them gave something that is no delay, or the cadence gave nothing.
+            Exception: What `choose` of `by_answer` raised.
         """
         if error is not None:
             return self._after_error(error, left, round_trip)
         self._retries = None
         self._tries = 0
         cadence = self._cadence
-        delay = self._next(cadence) if callable(cadence) else cadence
-        return self._cut_short(delay, left, round_trip)
+        if callable(cadence):
+            cadence = self._next(cadence)
+        elif isinstance(cadence, ByAnswer):
+            chosen = cadence.choose(cast("TaskSnapshot", snapshot))
+            cadence = seconds(chosen, "the pause that choose of by_answer returns")
+        return self._cut_short(cadence, left, round_trip)
 
     def _next(self, cadence: Delays) -> float:
         if self._delays is None:

@@ -1,4 +1,4 @@
-"""One poll of a wait: its turn at the gate, its call, and its answer.
+"""One poll, or one try to start a batch: its turn at the gate, its call, and its answer.
 
 ::
 
@@ -8,16 +8,21 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
+
+from typing_extensions import TypeVar
 
 from .._wire.failures import is_cancelled, rate_limit_of
 
 if TYPE_CHECKING:
     from .._call.call import Call
-    from .._values import TaskSnapshot
-    from .context import WaitContext
+    from .._wire.failures import Answered
+    from .context import CallContext
 
 __all__ = ["Poll", "Poller"]
+
+A = TypeVar("A", bound="Answered")
+A_contra = TypeVar("A_contra", bound="Answered", contravariant=True)
 
 
 class _State(Enum):
@@ -26,28 +31,22 @@ class _State(Enum):
     OVER = "over"
 
 
-class Poller(Protocol):
+class Poller(Protocol[A_contra]):
     """Who polls."""
 
-    @property
-    def task_id(self) -> str:
-        """What it polls."""
-        ...
-
-    def receive(
-        self, poll: Poll, snapshot: TaskSnapshot | None, error: BaseException | None
-    ) -> None:
+    def receive(self, poll: Any, answer: A_contra | None, error: BaseException | None, /) -> None:
         """Take the answer, where the consumer may be called."""
         ...
 
 
-class Poll:
+class Poll(Generic[A]):
     """One poll. Whatever happens to it, it gives its place at the gate back."""
 
-    __slots__ = ("_call", "_context", "_owner", "_state", "sent_at")
+    __slots__ = ("_argument", "_call", "_context", "_owner", "_state", "sent_at")
 
-    def __init__(self, owner: Poller, context: WaitContext) -> None:
+    def __init__(self, owner: Poller[A], argument: object, context: CallContext) -> None:
         self._owner = owner
+        self._argument = argument
         self._context = context
         self._state = _State.QUEUED
         self._call: Call | None = None
@@ -87,7 +86,7 @@ class Poll:
             return
         self.sent_at = context.clock.now()
         try:
-            call = context.caller.start(self._owner.task_id, self._answered)
+            call = context.caller.start(self._argument, self._answered)
         except Exception as fault:
             if self._state is not _State.CALLING:
                 raise  # the consumer's, who is called in place in virtual time
@@ -107,27 +106,27 @@ class Poll:
         if is_over:
             call.cancel()
 
-    def _answered(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+    def _answered(self, answer: A | None, error: BaseException | None) -> None:
         """The call ended, on whatever thread; the gate hears of it even if nobody else does."""
         context = self._context
         try:
             if error is not None and is_cancelled(error) and self._state is not _State.OVER:
                 context.gate.hold(context.clock)
-            limit, refused_for, is_good = rate_limit_of(snapshot, error)
+            limit, refused_for, is_good = rate_limit_of(answer, error)
             context.gate.leave(self, context.clock, limit, refused_for, is_good=is_good)
         finally:
             # Also if another wait's consumer raised in its turn at the gate.
             if self._state is not _State.OVER:
-                self._deliver(snapshot, error)
+                self._deliver(answer, error)
 
-    def _deliver(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+    def _deliver(self, answer: A | None, error: BaseException | None) -> None:
         try:
-            self._context.clock.run_consumer(lambda: self._receive(snapshot, error))
+            self._context.clock.run_consumer(lambda: self._receive(answer, error))
         except Exception as fault:
             if self._state is _State.OVER:
                 raise  # the consumer's
             self._receive(None, fault)
 
-    def _receive(self, snapshot: TaskSnapshot | None, error: BaseException | None) -> None:
+    def _receive(self, answer: A | None, error: BaseException | None) -> None:
         self._state = _State.OVER
-        self._owner.receive(self, snapshot, error)
+        self._owner.receive(self, answer, error)

@@ -110,7 +110,10 @@ class Tally:
         """Seconds that the rate limit needs for one more poll of each wait that is left."""
         if statistics is None and self._gate is not None:
             statistics = self._gate.statistics()
-        return 0.0 if statistics is None else _at_least(left, statistics)
+        if statistics is None:
+            return 0.0
+        own = left / statistics.per_minute * _WINDOW if statistics.per_minute else 0.0
+        return max(own, _at_least(left, statistics))
 
 
 def _at_least(left: int, gate: GateStatistics) -> float:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from .._checks import to_mapping
 from .._text import cut, shown
@@ -26,6 +26,7 @@ from .foreign import (
     kind_of,
     library_of,
     response_in_an_sdk,
+    was_not_sent,
     was_raised_in_an_sdk,
 )
 from .messages import ENVELOPE, api_exception, enveloped, http_status
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
+    "Answered",
     "add_gave_up_note",
     "is_cancelled",
     "is_transient",
@@ -101,12 +103,21 @@ def is_cancelled(error: BaseException | None) -> bool:
     )
 
 
+class Answered(Protocol):
+    """What was read of an answer."""
+
+    @property
+    def rate_limit(self) -> RateLimitInfo | None:
+        """What it said of the rate limit."""
+        ...
+
+
 def rate_limit_of(
-    snapshot: TaskSnapshot | None, error: BaseException | None
+    answer: Answered | None, error: BaseException | None
 ) -> tuple[RateLimitInfo | None, float | None, bool]:
     """What an answer says of the rate limit, the pause that a 429 names, and whether it is good."""
-    if snapshot is not None:
-        return snapshot.rate_limit, None, True
+    if answer is not None:
+        return answer.rate_limit, None, True
     if not isinstance(error, StreamApiException):
         return None, None, False
     if not isinstance(error, StreamRateLimitException):
@@ -138,13 +149,21 @@ def translated(error: BaseException) -> BaseException:
 
 def transport_error(error: BaseException) -> StreamTransportException:
     """Make our exception of a failure on the way."""
-    return StreamTransportException(kind_of(error), f"{type(error).__name__}: {shown(error)}")
+    return _on_the_way(error, kind_of(error), f"{type(error).__name__}: {shown(error)}")
+
+
+def _on_the_way(
+    error: Exception | BaseException, kind: TransportErrorType, text: str
+) -> StreamTransportException:
+    ours = StreamTransportException(kind, text)
+    ours.nothing_sent = was_not_sent(error)
+    return ours
 
 
 def _translation(error: Exception) -> Exception | None:
     if isinstance(error, StopIteration | StopAsyncIteration):
         # Neither can pass a coroutine; Python itself makes the same of them.
-        return RuntimeError(f"get_task raised {type(error).__name__}")
+        return RuntimeError(f"the client raised {type(error).__name__}")
     return _of_an_answer(error) or _of_the_way(error)
 
 
@@ -172,7 +191,7 @@ def _of_an_answer(error: Exception) -> StreamException | None:
 def _of_the_way(error: Exception) -> StreamException | None:
     kind = attribute(error, "error_type")
     if isinstance(kind, str) and kind in _TRANSPORT_TYPES:
-        return StreamTransportException(cast("TransportErrorType", kind), shown(error))
+        return _on_the_way(error, cast("TransportErrorType", kind), shown(error))
     if isinstance(error, OSError) or library_of(error).role == "http":
         return transport_error(error)
     return None

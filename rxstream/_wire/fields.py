@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._text import Cut
     from .._values import RateLimitInfo
 
-__all__ = ["about_another", "as_mapping", "failure_of", "snapshot_of", "task_id_of"]
+__all__ = ["about_another", "as_mapping", "failure_of", "moment_of", "snapshot_of", "task_id_of"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS: Final = ("task_id", "status", "result", "error", "created_at", "updated_at", "duration")
@@ -77,6 +77,12 @@ def task_id_of(event: object) -> object:
         fields = to_mapping(event)
         return getattr(event, "task_id", None) if fields is None else fields.get("task_id")
     return None
+
+
+def moment_of(event: Mapping[str, Any]) -> datetime | None:
+    """When an event of a webhook happened, by its latest date; None: it has none."""
+    dates = map(_timestamp, (event.get("created_at"), event.get("finished_at")))
+    return max((date for date in dates if date is not None), default=None)
 
 
 def failure_of(snapshot: TaskSnapshot, by: Cut = cut) -> dict[str, str | None]:

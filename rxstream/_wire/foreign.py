@@ -21,6 +21,7 @@ __all__ = [
     "kind_of",
     "library_of",
     "response_in_an_sdk",
+    "was_not_sent",
     "was_raised_in_an_sdk",
 ]
 
@@ -40,6 +41,8 @@ class Library:
     """The attribute that holds an HTTP status."""
     body: str = ""
     """The attribute that holds the body of an HTTP error; empty: its response has it."""
+    unsent: frozenset[str] = frozenset()
+    """The classes of failures before there is a connection, so that nothing can have been sent."""
 
 
 _HTTPX: Final[_Kinds] = {
@@ -48,13 +51,17 @@ _HTTPX: Final[_Kinds] = {
     "ProtocolError": "connection_reset",
 }
 
+_UNSENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+
 _LIBRARIES: Final[Mapping[str, Library]] = {
     "getstream": Library({}, "sdk", body="raw_response_body"),
     "stream_chat": Library({}, "sdk", body="response_text"),
     # getstream reads its answers with it.
     "dataclasses_json": Library({}, "sdk"),
-    "httpx": Library(_HTTPX, "http"),
-    "httpcore": Library({**_HTTPX, "ConnectionNotAvailable": "connection_reset"}, "http"),
+    "httpx": Library(_HTTPX, "http", unsent=_UNSENT),
+    "httpcore": Library(
+        {**_HTTPX, "ConnectionNotAvailable": "connection_reset"}, "http", unsent=_UNSENT
+    ),
     "h11": Library({"ProtocolError": "connection_reset"}, "beneath"),
     "aiohttp": Library(
         {
@@ -67,6 +74,7 @@ _LIBRARIES: Final[Mapping[str, Library]] = {
         },
         "http",
         status="status",
+        unsent=frozenset({"ClientConnectorError", "ConnectionTimeoutError"}),
     ),
     "requests": Library(
         {
@@ -77,6 +85,7 @@ _LIBRARIES: Final[Mapping[str, Library]] = {
             "ProxyError": None,
         },
         "http",
+        unsent=frozenset({"ConnectTimeout"}),
     ),
     "urllib3": Library(
         {
@@ -89,8 +98,11 @@ _LIBRARIES: Final[Mapping[str, Library]] = {
             "SSLError": "tls_handshake_failed",
         },
         "http",
+        unsent=frozenset({"ConnectTimeoutError", "NameResolutionError", "NewConnectionError"}),
     ),
 }
+# Beneath them: no connection, no name, no trust. Any other TLS error may come at any time.
+_UNSENT_BENEATH: Final = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 _UNKNOWN: Final = Library({}, "unknown", body="raw_response_body")
 
 
@@ -120,17 +132,26 @@ def was_raised_in_an_sdk(error: BaseException) -> bool:
 def response_in_an_sdk(error: BaseException) -> object:
     """The response that an official SDK was reading when it raised; None: it was reading none.
 
-    It is a local variable `response` there, and has no other name that could be had.
+    It is a local variable `response` there, or in the HTTP library beneath, and has no other name
+    that could be had.
     """
+    is_in_an_sdk = False
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if _is_of_an_sdk(frame) and frame.f_locals.get("response") is not None:
+        role = _role_of(frame)
+        is_in_an_sdk = is_in_an_sdk or role == "sdk"
+        is_reading = is_in_an_sdk and role in ("sdk", "http")
+        if is_reading and frame.f_locals.get("response") is not None:
             return frame.f_locals["response"]
     return None
 
 
 def _is_of_an_sdk(frame: FrameType) -> bool:
+    return _role_of(frame) == "sdk"
+
+
+def _role_of(frame: FrameType) -> str:
     module = str(frame.f_globals.get("__name__", ""))
-    return _LIBRARIES.get(_package(module), _UNKNOWN).role == "sdk"
+    return _LIBRARIES.get(_package(module), _UNKNOWN).role
 
 
 def kind_of(error: BaseException) -> TransportErrorType:
@@ -146,8 +167,31 @@ def kind_of(error: BaseException) -> TransportErrorType:
     return found
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`."""
+def was_not_sent(error: BaseException) -> bool:
+    """Whether it is certain that the request never went out."""
+    # Not by the context: that may be the failure of a request before this one.
+    causes = list(chain(error, contexts=False))
+    if any(isinstance(cause, _UNSENT_BENEATH) for cause in causes):
+        return True
+    # The innermost library knows: httpx-aiohttp calls any lost connection a ConnectTimeout.
+    known = [cause for cause in causes if library_of(cause).role == "http"]
+    return bool(known) and _is_named_in(library_of(known[-1]).unsent, known[-1])
+
+
+def _is_named_in(names: frozenset[str], error: BaseException) -> bool:
+    return any(
+        kind.__name__ in names and _package(kind.__module__) in _LIBRARIES
+        for kind in type(error).__mro__
+    )
+
+
+def chain(error: BaseException, *, contexts: bool = True) -> Iterator[BaseException]:
+    """An exception and what lies beneath it; some libraries keep it in `args` or `reason`.
+
+    Args:
+        error: The exception.
+        contexts: Also what was being handled when it was raised.
+    """
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:
@@ -157,7 +201,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             yield cause
             todo += [
                 cause.__cause__,
-                cause.__context__,
+                *((cause.__context__,) if contexts else ()),
                 attribute(cause, "reason"),
                 *cause.args,
             ]

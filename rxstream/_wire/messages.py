@@ -6,6 +6,7 @@ It follows the behaviour of Stream's own SDKs; it was not checked against a live
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,8 @@ class Request:
     path: str
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Mapping[str, Any] | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Names it in the server's log; an error of it has it as `request_id`."""
 
 
 def segment(value: str) -> str:
@@ -102,8 +105,12 @@ def read_task(
     return snapshot
 
 
-def read_started(status_code: int, headers: Headers, body: bytes, by: Cut = cut) -> str | None:
-    """Read the answer to a call that starts a task: its id, or None for nothing to wait for.
+def read_started(
+    status_code: int, headers: Headers, body: bytes, by: Cut = cut
+) -> tuple[str | None, Mapping[str, Any]]:
+    """Read the answer to a call that starts a task: the id of the task, and the whole answer.
+
+    The id is None where there is nothing to wait for.
 
     Args:
         status_code: The HTTP status.
@@ -115,8 +122,9 @@ def read_started(status_code: int, headers: Headers, body: bytes, by: Cut = cut)
         StreamApiException: It is an HTTP error.
         InvalidResponseException: It is neither that nor a JSON object.
     """
-    task_id = _read_object(status_code, headers, body, by).get("task_id")
-    return task_id if isinstance(task_id, str) and task_id else None
+    answer = _read_object(status_code, headers, body, by)
+    task_id = answer.get("task_id")
+    return (task_id if isinstance(task_id, str) and task_id else None), answer
 
 
 def api_exception(

@@ -3,6 +3,8 @@
 You can use a schedule in two places. As `poll_interval` it gives the pauses after good answers. As
 `retry` it gives the pauses after failed polls, and when it ends, the wait fails. Instead of a
 schedule of this module you can pass any callable that returns an iterator of seconds.
+
+`by_answer` is no schedule: as `poll_interval`, it lets each answer choose the pause after it.
 """
 
 from __future__ import annotations
@@ -11,13 +13,17 @@ import sys
 from typing import Final
 
 from .._checks import is_number, seconds
+from ._by_answer import ByAnswer, PollInterval, by_answer
 from ._schedule import Delays, Duration, Row, Schedule
 
 __all__ = [
     "DEFAULT_RETRY",
+    "ByAnswer",
     "Delays",
     "Duration",
+    "PollInterval",
     "Schedule",
+    "by_answer",
     "constant",
     "exponential",
     "fibonacci",

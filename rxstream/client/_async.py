@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import httpx
 from typing_extensions import override
 
-from .._checks import optional, text
-from .._wait.one import wait_for_task_async
+from .._checks import optional
+from .._wait.handles import AsyncTaskHandle
+from .._wait.tasks import id_to_ask
+from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._async_connections import HttpxConnections
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send_async
 from ._chat import ChatOperations
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
+from ._requests import AsyncStarter
 from ._secrets import hidden
+from ._waits import AsyncWaits
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Duration
     from ._async_connections import AsyncConnections
+    from ._requests import Start
 
 __all__ = ["AsyncStreamClient"]
 
 _MAX_CONNECTIONS: Final = 100
 
-_Started: TypeAlias = "Coroutine[Any, Any, str | None]"
 
-
-class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[_Started]):
+class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperations, AsyncStarter):
     """A thin async client of Stream's API: it starts tasks and polls them.
 
     For asyncio, and one event loop at a time: when that loop is closed, another may use it. Use it
@@ -112,40 +113,31 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         """Whether a request in flight can be cancelled without harm to the connections."""
         return self._http_client is None
 
-    async def get_task(self, task_id: str) -> TaskSnapshot:
+    async def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once.
 
         Args:
-            task_id: The id that the operation returned.
+            task_id: The id of the task, or the handle that the operation returned.
 
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
+            ValueError: There is no id, or the handle has nothing to wait for.
+            TypeError: It is neither an id nor a handle.
         """
-        request = task_request(text(task_id, "task_id"))
-        with self._without_secrets():
-            return read_task(*await self._send(request), task_id, self._cut)
-
-    async def wait_for_task(
-        self,
-        task_id: str,
-        *,
-        poll_interval: Duration | Delays = 1.0,
-        timeout: Duration | None = 60.0,  # noqa: ASYNC109 -- the deadline is a promise of the wait itself
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
-        """Wait until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task_async`.
-        """
-        return await wait_for_task_async(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
+        polled = id_to_ask(task_id)
+        request = task_request(polled)
+        with self._without_secrets(request):
+            return read_task(*await self._send(request), polled, self._cut)
 
     async def aclose(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
@@ -162,11 +154,17 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
         await self.aclose()
 
     @override
-    async def _start(self, request: Request) -> str | None:
-        with self._without_secrets():
-            return read_started(*await self._send(request), self._cut)
+    async def _start(self, name: str, start: Start[T]) -> AsyncTaskHandle[T]:
+        with self._without_secrets(start.request):
+            status_code, headers, content = await self._send(start.request)
+            task_id, answer = read_started(status_code, headers, content, self._cut)
+        limit = read_rate_limit(headers)
+        return AsyncTaskHandle(
+            task_id, name, start.items, answer=answer, rate_limit=limit, client=self
+        )
 
     async def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         try:
             if self._http_client is not None:
                 answer = await send_async(
@@ -179,7 +177,8 @@ class AsyncStreamClient(BaseClient, ChatOperations[_Started], ProductOperations[
                 answer = await self._connections.send(self._outgoing.request(request))
                 self._has_connected = True
         except FAILURES as error:
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 

@@ -11,9 +11,9 @@ import httpx
 from typing_extensions import override
 
 from .._shared.fork import on_fork
+from .._wait.closing import ClientClosedError
 from ._async_line import AsyncLine
 from ._connections import core_request
-from ._failures import CLOSED
 from ._pools import async_pool, needs_tls, proxy_of
 from ._reading import Answer, Reader
 
@@ -62,7 +62,7 @@ class AsyncConnections(ABC):
         await self._adopt(asyncio.get_running_loop())
         async with self._places:
             if self.is_closed:
-                raise RuntimeError(CLOSED)
+                raise ClientClosedError
             # Closing the client ends it too, be it still connecting, which closing a pool does not.
             scope = asyncio.timeout(self._timeout)
             try:

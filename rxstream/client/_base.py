@@ -9,11 +9,13 @@ from typing_extensions import override
 
 from .._checks import whole
 from .._text import SecretKeeper
+from .._wait.closing import ClientClosedError, WaitsKeeper
 from ._outgoing import Outgoing
 from ._secrets import WithoutSecrets
 from ._settings import settings_of
 
 if TYPE_CHECKING:
+    from .._wire.messages import Request
     from ..backoff import Duration
 
 __all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
@@ -21,7 +23,7 @@ __all__ = ["MAX_RESPONSE_BYTES", "BaseClient"]
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 
-class BaseClient(SecretKeeper):
+class BaseClient(SecretKeeper, WaitsKeeper):
     """Settings, requests and their headers, and the warning of a client that was never closed."""
 
     def __init__(
@@ -37,6 +39,7 @@ class BaseClient(SecretKeeper):
         max_response_bytes: int,
     ) -> None:
         # Two flags, because an answer may come in while another thread closes the client.
+        super().__init__()
         self._has_connected = False
         self._is_closed = False
         self._settings = settings_of(
@@ -100,5 +103,14 @@ class BaseClient(SecretKeeper):
     def _cut(self, text: str) -> str:
         return self._settings.redactor(text)
 
-    def _without_secrets(self) -> WithoutSecrets:
-        return WithoutSecrets(self._settings.redactor)
+    def _end_waits(self) -> None:
+        """Take no more requests, and end the waits that run on this client."""
+        self._is_closed = True
+        self._open_waits.end()
+
+    def _raise_if_closed(self) -> None:
+        if self._is_closed:
+            raise ClientClosedError
+
+    def _without_secrets(self, request: Request) -> WithoutSecrets:
+        return WithoutSecrets(self._settings.redactor, request.id)

@@ -16,7 +16,7 @@ import httpx
 
 from .._shared.fork import on_fork
 from .._time.clock import monotonic
-from ._failures import CLOSED
+from .._wait.closing import ClientClosedError
 from ._line import Line
 from ._pools import needs_tls, proxy_of, sync_pool
 from ._reading import Answer, Reader
@@ -121,7 +121,7 @@ class Connections:
     def _take(self) -> _Connection:
         with self._lock:
             if self.is_closed:
-                raise RuntimeError(CLOSED)
+                raise ClientClosedError
             if self._idle:
                 return self._idle.pop()
             proxy = proxy_of(self._base)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import httpcore
 import httpx
@@ -11,9 +11,10 @@ import httpx
 from .._wire.failures import transport_error
 from ..errors import StreamTransportException
 
-__all__ = ["CLOSED", "FAILURES", "raise_failure"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-CLOSED: Final = "this client is closed"
+__all__ = ["FAILURES", "raise_failure"]
 
 FAILURES: Final = (
     httpx.RequestError,
@@ -30,7 +31,7 @@ FAILURES: Final = (
 _RESET: Final = "connection_reset"
 
 
-def raise_failure(error: Exception, ended: str) -> NoReturn:
+def raise_failure(error: Exception, ended: str = "") -> NoReturn:
     """Raise our exception for one of theirs.
 
     Args:
@@ -43,4 +44,25 @@ def raise_failure(error: Exception, ended: str) -> NoReturn:
     if ended:
         # A wait looks for this cause: whoever ends a request does not want another one.
         raise StreamTransportException(_RESET, ended) from asyncio.CancelledError()
-    raise transport_error(error) from error
+    raise transport_error(error) from _origin(error)
+
+
+def _origin(error: Exception) -> BaseException:
+    """What the operating system said, without the tracebacks of all who passed it on."""
+    links = [error, *_beneath(error)]
+    if any(isinstance(link, asyncio.CancelledError) for link in links):
+        return error
+    origin = next((link for link in reversed(links) if isinstance(link, OSError)), error)
+    if origin is not error:
+        origin.__cause__ = origin.__context__ = None
+        origin.__traceback__ = None
+    return origin
+
+
+def _beneath(error: BaseException) -> Iterator[BaseException]:
+    seen = {id(error)}
+    below = error.__cause__ or error.__context__
+    while below is not None and id(below) not in seen:
+        seen.add(id(below))
+        yield below
+        below = below.__cause__ or below.__context__

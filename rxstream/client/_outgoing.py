@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httpx
@@ -34,7 +33,7 @@ class Outgoing:
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """Return a request as the arguments of httpx's own methods."""
-        headers = {**self._settings.headers, _REQUEST_ID: str(uuid.uuid4())}
+        headers = {**self._settings.headers, _REQUEST_ID: request.id}
         content = None
         if request.body is not None:
             content = json.dumps(request.body).encode()
@@ -52,7 +51,7 @@ class Outgoing:
         extensions = {"timeout": self._timeouts}
         if request.method != "GET" or request.body is not None or request.query:
             return httpx.Request(**self.arguments(request), extensions=extensions)
-        request_id = (_REQUEST_ID.encode(), str(uuid.uuid4()).encode())
+        request_id = (_REQUEST_ID.encode(), request.id.encode())
         poll = httpx.Request(
             "GET",
             self.base,

@@ -2,60 +2,120 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._checks import text
+from .._checks import text, whole
 from .._wire.messages import Request
-from ._requests import Started_co, Starter, body, listed, path
+from ._limits import FEEDS, WORDS
+from ._requests import Start, body, listed, operation, path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from .. import results
 
 __all__ = ["ProductOperations"]
 
 
-class ProductOperations(Starter[Started_co]):
-    """Each method starts a task and returns its id, or None if there is nothing to wait for.
+class ProductOperations:
+    """Each method starts a task, and returns a handle for it.
 
     A bad argument raises `ValueError` or `TypeError` before anything is sent. A request that fails
     raises `StreamApiException` or `StreamTransportException`.
     """
 
+    @operation(WORDS)
     def import_block_list(
         self,
         id: str,  # noqa: A002 -- the name in Stream's API
         items: Iterable[str],
         *,
         chunk_size: int | None = None,
-    ) -> Started_co:
+    ) -> Start[Any]:
         """Import words into a block list.
 
         Args:
             id: The block list.
             items: The words.
-            chunk_size: How many words the server takes at a time.
+            chunk_size: How many words the server takes at a time, 1 or more.
         """
-        fields = body(items=listed(items, "items"), chunk_size=chunk_size)
-        return self._start(
-            Request("POST", path("/api/v2/blocklists/{id}/import", id=id), body=fields)
-        )
+        words = listed(items, WORDS)
+        size = None if chunk_size is None else whole(chunk_size, "chunk_size")
+        where = path("/api/v2/blocklists/{id}/import", id=id)
+        fields = body(items=words, chunk_size=size)
+        return Start(Request("POST", where, body=fields), tuple(words))
 
-    def bulk_image_moderation(self, csv_file: str) -> Started_co:
+    @operation()
+    def bulk_image_moderation(self, csv_file: str) -> Start[Any]:
         """Moderate many images.
 
         Args:
             csv_file: The URL of a CSV file with the URLs of the images.
         """
         fields = body(csv_file=text(csv_file, "csv_file"))
-        return self._start(Request("POST", "/api/v2/moderation/bulk_image_moderation", body=fields))
+        request = Request("POST", "/api/v2/moderation/bulk_image_moderation", body=fields)
+        return Start(request, (csv_file,))
 
+    @operation()
+    def check_moderation(
+        self,
+        entity_type: str,
+        entity_id: str,
+        entity_creator_id: str,
+        *,
+        config_key: str | None = None,
+        config_team: str | None = None,
+        content_published_at: datetime | None = None,
+        test_mode: bool | None = None,
+        user_id: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        moderation_payload: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        user: Mapping[str, Any] | None = None,
+    ) -> Start[Any]:
+        """Check content against a moderation policy; it starts a task only where it takes time.
+
+        What Stream found out at once is in the handle's `answer`.
+
+        Args:
+            entity_type: The kind of content.
+            entity_id: The content.
+            entity_creator_id: Who made it.
+            config_key: The policy.
+            config_team: The policy's team.
+            content_published_at: When it was published; a datetime with a zone.
+            test_mode: Only try: no review item is made.
+            user_id: Who asks.
+            config: A policy of its own, instead of `config_key`.
+            moderation_payload: The content: `texts`, `images`, `videos`, `custom`.
+            options: More options.
+            user: Who asks, as an object.
+        """
+        fields = body(
+            entity_type=text(entity_type, "entity_type"),
+            entity_id=text(entity_id, "entity_id"),
+            entity_creator_id=text(entity_creator_id, "entity_creator_id"),
+            config_key=config_key,
+            config_team=config_team,
+            content_published_at=content_published_at,
+            test_mode=test_mode,
+            user_id=user_id,
+            config=config,
+            moderation_payload=moderation_payload,
+            options=options,
+            user=user,
+        )
+        return Start(Request("POST", "/api/v2/moderation/check", body=fields), (entity_id,))
+
+    @operation()
     def delete_call(
         self,
         type: str,  # noqa: A002 -- the name in Stream's API
         id: str,  # noqa: A002 -- the name in Stream's API
         *,
         hard: bool | None = None,
-    ) -> Started_co:
+    ) -> Start[results.Deleted]:
         """Delete a call. The result is `{"<type:id>": {"status": "ok"}}`.
 
         Args:
@@ -64,8 +124,9 @@ class ProductOperations(Starter[Started_co]):
             hard: Delete it for good with all its data; only this starts a task.
         """
         where = path("/api/v2/video/call/{type}/{id}/delete", type=type, id=id)
-        return self._start(Request("POST", where, body=body(hard=hard)))
+        return Start(Request("POST", where, body=body(hard=hard)), (f"{type}:{id}",))
 
+    @operation()
     def delete_feed(
         self,
         feed_group_id: str,
@@ -73,7 +134,7 @@ class ProductOperations(Starter[Started_co]):
         *,
         hard_delete: bool | None = None,
         purge_user_activities: bool | None = None,
-    ) -> Started_co:
+    ) -> Start[Any]:
         """Delete a feed.
 
         Args:
@@ -90,31 +151,34 @@ class ProductOperations(Starter[Started_co]):
         )
         asked = body(hard_delete=hard_delete, purge_user_activities=purge_user_activities)
         query = {name: str(value).lower() for name, value in asked.items()}
-        return self._start(Request("DELETE", where, query=query))
+        return Start(Request("DELETE", where, query=query), (f"{feed_group_id}:{feed_id}",))
 
+    @operation(FEEDS)
     def delete_feeds_batch(
         self,
         feeds: Iterable[str],
         *,
         hard_delete: bool | None = None,
         purge_user_activities: bool | None = None,
-    ) -> Started_co:
+    ) -> Start[Any]:
         """Delete feeds.
 
         Args:
-            feeds: The feeds as `group_id:feed_id`.
+            feeds: The feeds as `group_id:feed_id`, at most 100.
             hard_delete: Delete them for good.
             purge_user_activities: Delete their owners' activities from other feeds too; needs
                 `hard_delete`.
         """
+        chosen = listed(feeds, FEEDS)
         fields = body(
-            feeds=listed(feeds, "feeds"),
+            feeds=chosen,
             hard_delete=hard_delete,
             purge_user_activities=purge_user_activities,
         )
-        return self._start(Request("POST", "/api/v2/feeds/feeds/delete", body=fields))
+        return Start(Request("POST", "/api/v2/feeds/feeds/delete", body=fields), tuple(chosen))
 
-    def delete_feed_user_data(self, user_id: str, *, hard_delete: bool | None = None) -> Started_co:
+    @operation()
+    def delete_feed_user_data(self, user_id: str, *, hard_delete: bool | None = None) -> Start[Any]:
         """Delete all feed data of a user.
 
         Args:
@@ -122,13 +186,14 @@ class ProductOperations(Starter[Started_co]):
             hard_delete: Delete it for good.
         """
         where = path("/api/v2/feeds/users/{user_id}/delete", user_id=user_id)
-        return self._start(Request("POST", where, body=body(hard_delete=hard_delete)))
+        return Start(Request("POST", where, body=body(hard_delete=hard_delete)), (user_id,))
 
-    def export_feed_user_data(self, user_id: str) -> Started_co:
+    @operation()
+    def export_feed_user_data(self, user_id: str) -> Start[Any]:
         """Export all feed data of a user.
 
         Args:
             user_id: The user.
         """
         where = path("/api/v2/feeds/users/{user_id}/export", user_id=user_id)
-        return self._start(Request("POST", where, body={}))
+        return Start(Request("POST", where), (user_id,))

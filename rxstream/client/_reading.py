@@ -77,7 +77,7 @@ class Reader:
             while chunk and not self.is_full:
                 room = self._most - self._size + 1
                 self._keep(self._inflated(chunk, min(room, _INFLATED_AT_ONCE)))
-                chunk = self._inflater.unconsumed_tail
+                chunk = self._inflater.unconsumed_tail or self._inflater.unused_data
                 if chunk:
                     yield
         if self._chunks % _CHUNKS_AT_ONCE == 0:
@@ -98,6 +98,8 @@ class Reader:
         return Answer(self._status_code, self._headers, b"".join(self._pieces)[: self._most])
 
     def _inflated(self, chunk: bytes, most: int) -> bytes:
+        if self._inflater.eof:  # a gzip file may have several members
+            self._inflater = zlib.decompressobj(_GZIP_WINDOW)
         try:
             inflated: bytes = self._inflater.decompress(chunk, most)
         except zlib.error as error:

@@ -6,11 +6,9 @@ import re
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, SupportsIndex
+from typing import TYPE_CHECKING, Final
 
-from typing_extensions import override
-
-from .._text import brief, cut, shown
+from .._text import Hidden, brief, cut, hidden, shown
 from .._wire.foreign import chain
 from ..errors import StreamException
 
@@ -32,26 +30,6 @@ _ESCAPED: Final = re.compile(
     r"|&#0{0,5}([0-9]{1,4});|&#x0{0,5}([0-9a-f]{1,4});|&(amp|lt|gt|quot|apos);|\\+|\0",
     re.IGNORECASE,
 )
-
-
-class Hidden(str):
-    """A text that no `repr` shows, so that it can be a local variable of a traceback."""
-
-    __slots__ = ()
-
-    @override
-    def __repr__(self) -> str:
-        return repr(_BLOT)
-
-    @override
-    def __getitem__(self, key: SupportsIndex | slice) -> str:
-        # Tracebacks with locals cut long texts before they take the `repr`.
-        return Hidden(super().__getitem__(key))
-
-
-def hidden(value: str | None) -> str | None:
-    """Hide a text; an argument of the wrong type is for others to refuse."""
-    return Hidden(value) if isinstance(value, str) else value
 
 
 class Redactor:
@@ -107,14 +85,17 @@ class Redactor:
 class WithoutSecrets:
     """Takes the secrets out of what is raised inside, but for a fault of the program.
 
+    An exception of ours gets the id of the request.
+
     The frames beneath go too: their local variables are the headers of the request, which hold the
     token, and the answer, which may repeat it. What the caller was handling is left alone.
     """
 
-    __slots__ = ("_handled", "_redactor")
+    __slots__ = ("_handled", "_redactor", "_request_id")
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, request_id: str | None = None) -> None:
         self._redactor = redactor
+        self._request_id = request_id
         self._handled = sys.exception()
 
     def __enter__(self) -> None:
@@ -128,6 +109,8 @@ class WithoutSecrets:
             isinstance(error, Exception) and not isinstance(error, StreamException)
         ):
             return
+        if isinstance(error, StreamException):
+            error.request_id = self._request_id
         handled = () if self._handled is None else tuple(chain(self._handled))
         for cause in [found for found in chain(error) if found not in handled]:
             cause.__traceback__ = None

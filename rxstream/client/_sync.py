@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import httpx
 from typing_extensions import override
 
-from .._checks import optional, text
-from .._wait.one import wait_for_task
+from .._checks import optional
+from .._wait.handles import TaskHandle
+from .._wait.tasks import id_to_ask
+from .._wire.headers import read_rate_limit
 from .._wire.messages import read_started, read_task, task_request
-from ..backoff import DEFAULT_RETRY
 from ._base import MAX_RESPONSE_BYTES, BaseClient
 from ._brought import send
 from ._chat import ChatOperations
 from ._connections import Connections, Ending
-from ._failures import CLOSED, FAILURES, raise_failure
+from ._failures import FAILURES, raise_failure
 from ._products import ProductOperations
+from ._requests import SyncStarter
 from ._secrets import hidden
+from ._waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
     from .._wire.messages import Request
-    from ..backoff import Delays, Duration
+    from ..backoff import Duration
+    from ._requests import Start
 
 __all__ = ["CancellableCall", "StreamClient"]
 
@@ -35,7 +39,7 @@ _MAX_CONNECTIONS: Final = 32
 _ending: Final[ContextVar[Ending | None]] = ContextVar("_ending", default=None)
 
 
-class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["str | None"]):
+class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncStarter):
     """A thin sync client of Stream's API: it starts tasks and polls them.
 
     You can share it between threads. Use it as a context manager, or call `close()`.
@@ -95,44 +99,35 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
             self._outgoing.base, max_connections, timeout=self.timeout, most=max_response_bytes
         )
 
-    def get_task(self, task_id: str) -> TaskSnapshot:
+    def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once.
 
         Args:
-            task_id: The id that the operation returned.
+            task_id: The id of the task, or the handle that the operation returned.
 
         Raises:
             StreamApiException: Stream answered with an HTTP error.
             StreamTransportException: No usable answer came.
             InvalidResponseException: The answer was not a task.
+            ValueError: There is no id, or the handle has nothing to wait for.
+            TypeError: It is neither an id nor a handle.
         """
-        request = task_request(text(task_id, "task_id"))
-        with self._without_secrets():
-            return read_task(*self._send(request), task_id, self._cut)
+        polled = id_to_ask(task_id)
+        request = task_request(polled)
+        with self._without_secrets(request):
+            return read_task(*self._send(request), polled, self._cut)
 
     def new_call(self) -> CancellableCall:
         """Make a call of `get_task` that another thread can end; waits do so."""
         return CancellableCall(self.get_task)
 
-    def wait_for_task(
-        self,
-        task_id: str,
-        *,
-        poll_interval: Duration | Delays = 1.0,
-        timeout: Duration | None = 60.0,
-        retry: Delays | None = DEFAULT_RETRY,
-    ) -> Any:
-        """Block until a task is done, and return its result payload.
-
-        Arguments and exceptions are those of `rxstream.wait_for_task`.
-        """
-        return wait_for_task(
-            self, task_id, poll_interval=poll_interval, timeout=timeout, retry=retry
-        )
-
     def close(self) -> None:
-        """Close the connections; requests in flight end with an error. You may call it twice."""
-        self._is_closed = True
+        """Close the connections, and end the requests and waits that use them.
+
+        Each ends with one `RuntimeError`, and a batch without outcomes for what it was waiting on.
+        You may call it twice.
+        """
+        self._end_waits()
         self._connections.close()
 
     def __enter__(self) -> Self:
@@ -149,11 +144,15 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         self.close()
 
     @override
-    def _start(self, request: Request) -> str | None:
-        with self._without_secrets():
-            return read_started(*self._send(request), self._cut)
+    def _start(self, name: str, start: Start[T]) -> TaskHandle[T]:
+        with self._without_secrets(start.request):
+            status_code, headers, content = self._send(start.request)
+            task_id, answer = read_started(status_code, headers, content, self._cut)
+        limit = read_rate_limit(headers)
+        return TaskHandle(task_id, name, start.items, answer=answer, rate_limit=limit, client=self)
 
     def _send(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        self._raise_if_closed()
         ending = _ending.get() or Ending()
         try:
             if self._http_client is not None:
@@ -170,24 +169,29 @@ class StreamClient(BaseClient, ChatOperations["str | None"], ProductOperations["
         except FAILURES as error:
             if ending.is_asked_for:
                 raise_failure(error, "the request was cancelled")
-            raise_failure(error, CLOSED if self._connections.is_closed else "")
+            self._raise_if_closed()
+            raise_failure(error)
         return answer.status_code, answer.headers, answer.content
 
 
 class CancellableCall:
-    """One `get_task` of a sync client, which any thread can end."""
+    """One request of a sync client, which any thread can end."""
 
     __slots__ = ("_ending", "_get_task")
 
-    def __init__(self, get_task: Callable[[str], TaskSnapshot]) -> None:
+    def __init__(self, get_task: Callable[[Any], TaskSnapshot[Any]]) -> None:
         self._get_task = get_task
         self._ending = Ending()
 
-    def get_task(self, task_id: str) -> TaskSnapshot:
+    def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Poll a task once, as the client's own `get_task` does."""
+        return self.run(self._get_task, task_id)
+
+    def run(self, function: Callable[[Any], T], argument: object) -> T:
+        """Call another function of the client, such as an operation, so that it can be ended."""
         token = _ending.set(self._ending)
         try:
-            return self._get_task(task_id)
+            return function(argument)
         finally:
             _ending.reset(token)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .._text import bounded, cut, one_line, picklable
+from .._text import bounded, cut, one_line, picklable, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ __all__ = [
     "StreamTaskException",
     "StreamTransportException",
     "TaskCancelledException",
+    "TaskStalledException",
     "TaskTimeoutException",
     "TransportErrorType",
 ]
@@ -29,17 +30,11 @@ TransportErrorType: TypeAlias = Literal[
 ]
 
 
-def _rebuild(
-    cls: type[StreamException], args: tuple[object, ...], state: dict[str, Any]
-) -> StreamException:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
-
 class StreamException(Exception):
     """The base of all errors that come from Stream, or from the connection to it."""
+
+    request_id: str | None = None
+    """The `x-client-request-id` that was sent, if a client of this package sent it."""
 
     def __init__(self, message: object = "") -> None:
         """Make an exception whose text is one line.
@@ -52,7 +47,7 @@ class StreamException(Exception):
     # The constructors take keywords, so Exception's own pickling, `cls(*args)`, would fail.
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the class, the message and the fields; what cannot be pickled becomes None."""
-        return _rebuild, (type(self), picklable(self.args), picklable(self.__dict__))
+        return rebuilt, (type(self), picklable(self.args), picklable(self.__dict__))
 
 
 class StreamApiException(StreamException):
@@ -102,17 +97,21 @@ class StreamApiException(StreamException):
             f"Stream API error (status={status_code}{coded})" + (f": {said}" if said else "")
         )
 
+    @property
+    def rate_limit_info(self) -> RateLimitInfo | None:
+        """The rate limit as of this answer, by the name of the official SDK."""
+        return self.rate_limit
+
 
 class StreamRateLimitException(StreamApiException):
-    """HTTP 429: too many requests.
-
-    `retry_after` is the `Retry-After` header as a timedelta, or None without one; `rate_limit`
-    holds the `X-RateLimit-*` headers, or None without them.
-    """
+    """HTTP 429: too many requests. `retry_after`, `rate_limit`: None if it did not name them."""
 
 
 class StreamTransportException(StreamException):
     """No usable answer came. `__cause__` is the exception of the HTTP library."""
+
+    nothing_sent: bool = False
+    """Whether it is certain that the request never went out: no connection came about."""
 
     def __init__(self, error_type: TransportErrorType, message: str = "") -> None:
         """Make an exception for one kind of failure.
@@ -161,11 +160,14 @@ class TaskTimeoutException(StreamTransportException, TimeoutError):
         )
 
 
+class TaskStalledException(TaskTimeoutException):
+    """Answers came, but in `timeout` seconds none that was new (`rxs.stalled`)."""
+
+
 class StreamTaskException(StreamException):
     """The task ended with status `failed` (or `error`).
 
-    The server can report `failed` and then try the task again. So a later poll of the same id may
-    still see it complete.
+    The server can try it again after that, so a later poll of the same id may see it complete.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from ._progress import progress
 from ._result import result
 from ._retry_with import retry_with
 from ._settle import settle
+from ._stalled import stalled
 
 __all__ = [
     "cancel_on",
@@ -26,4 +27,5 @@ __all__ = [
     "result",
     "retry_with",
     "settle",
+    "stalled",
 ]

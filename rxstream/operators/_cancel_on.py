@@ -10,7 +10,7 @@ from reactivex.disposable import SingleAssignmentDisposable
 
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
-from .._values import TaskSnapshot
+from .._values import is_snapshot
 from ..errors import TaskCancelledException
 from ._signals import check_signal, has_fired, listen
 
@@ -92,7 +92,7 @@ def cancel_on(signal: Signal) -> Callable[[Observable[T]], Observable[T]]:
 
 
 def _cancelled(last: object) -> TaskCancelledException:
-    snapshot = last if isinstance(last, TaskSnapshot) else None
+    snapshot = last if is_snapshot(last) else None
     return TaskCancelledException(
         task_id=None if snapshot is None else snapshot.task_id, last=snapshot
     )

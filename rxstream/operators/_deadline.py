@@ -10,7 +10,7 @@ from reactivex.disposable import Disposable
 from .. import _checks
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
-from .._values import TaskSnapshot
+from .._values import is_snapshot
 from ..errors import TaskTimeoutException
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
             def expire() -> None:
                 downstream.dispose()
                 last, count = downstream.last, downstream.count
-                snapshot = last if isinstance(last, TaskSnapshot) else None
+                snapshot = last if is_snapshot(last) else None
                 downstream.on_error(
                     TaskTimeoutException(
                         task_id="" if snapshot is None else snapshot.task_id,

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
-    from .._values import TaskSnapshot
+    from .._values import T, TaskSnapshot
 
 __all__ = ["distinct_status"]
 
 
-def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSnapshot]]:
+def distinct_status() -> Callable[[Observable[TaskSnapshot[T]]], Observable[TaskSnapshot[T]]]:
     """Emit a snapshot only when its status changes, and always the last one.
 
     ::
@@ -30,15 +30,16 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot]], Observable[TaskSna
         distinct_status()  ─p──r────────r×
     """
 
-    def operator(source: Observable[TaskSnapshot]) -> Observable[TaskSnapshot]:
+    def operator(source: Observable[TaskSnapshot[T]]) -> Observable[TaskSnapshot[T]]:
         def subscribe(
-            observer: abc.ObserverBase[TaskSnapshot], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[TaskSnapshot[T]],
+            scheduler: abc.SchedulerBase | None = None,
         ) -> abc.DisposableBase:
             downstream = Downstream(observer)
             status: str | None = None
-            held: TaskSnapshot | None = None
+            held: TaskSnapshot[T] | None = None
 
-            def on_next(snapshot: TaskSnapshot) -> None:
+            def on_next(snapshot: TaskSnapshot[T]) -> None:
                 nonlocal status, held
                 if snapshot.status == status:
                     held = snapshot

@@ -10,10 +10,11 @@ from reactivex.disposable import Disposable
 
 from .._checks import whole
 from .._merge.downstream import Downstream
-from .._text import one_line, printable
+from .._text import one_line
 from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot
-from .._wait.log import LOGGER
+from .._wait.log import LOGGER, head_of, log_fields
+from .._wait.told import hearing_of_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from reactivex import abc
 
     from .._time.clock import Clock
+    from .._wait.told import ToldWait
 
 __all__ = ["log_to"]
 
@@ -38,9 +40,10 @@ def log_to(
         log            s1─·──2──·──3 4     · at DEBUG
         log_to()       ─p──p──r──r──C|
 
-    One line for each change, with `task_id`, `status`, `polls` and `elapsed` (seconds) as fields:
-    `extra` on the standard library's loggers, keywords on a structlog logger. Polls without a
-    change are logged at DEBUG. Payloads and secrets are never logged.
+    One line for each change, with the fields that every record of rxstream has: `task_id`,
+    `status`, `polls`, `elapsed` (seconds), `delay` (seconds) and `error`, each None where it is
+    unknown. They are `extra` on the standard library's loggers, keywords on a structlog logger.
+    Polls without a change are logged at DEBUG. Payloads and secrets are never logged.
 
     Args:
         logger: A `logging.Logger`, a `LoggerAdapter`, or a structlog logger; None: the logger
@@ -76,11 +79,13 @@ def log_to(
                 log.end("ended")
                 downstream.on_completed()
 
-            log.say(severity, "waiting")
             downstream.resources.add(Disposable(lambda: log.end("disposed")))
-            return downstream.subscribe_to(
-                source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
-            )
+            with hearing_of_waits(log.hear):
+                subscription = downstream.subscribe_to(
+                    source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
+                )
+            log.begin()
+            return subscription
 
         return Observable(subscribe)
 
@@ -96,47 +101,66 @@ class _Log:
         self._is_standard = isinstance(logger, logging.Logger | logging.LoggerAdapter)
         self._clock = clock
         self._started = clock.now()
+        self._wait: ToldWait | None = None
         self._task_id: str | None = None
         self._status: str | None = None
-        self._polls = 0
-        self._ended = False
+        self._answers = 0
+        self._heard_of = 0
+        # Taken by whichever thread comes first.
+        self._beginning = iter(("waiting",))
+        self._is_ended = False
 
-    def say(self, level: int, event: str, **more: Any) -> None:
-        fields = {
-            "task_id": self._task_id,
-            "status": self._status,
-            "polls": self._polls,
-            "elapsed": round(self._clock.now() - self._started, 3),
-            **more,
-        }
-        if self._is_standard:
-            whose = "task" if self._task_id is None else f"task {self._task_id}"
-            self._logger.log(level, "%s: %s", whose, event, extra=fields)
-        else:
-            self._logger.log(level, event, **fields)
+    def hear(self, wait: ToldWait) -> None:
+        """Take in that a wait begins; of several, or after an answer, answers tell whose it is."""
+        if self._answers:
+            return
+        is_first = not self._heard_of
+        self._heard_of += 1
+        self._wait = wait if is_first else None
+        self._task_id = wait.task_id if is_first else None
+        self.begin()
+
+    def begin(self) -> None:
+        """Say that the wait begins, once."""
+        for event in self._beginning:
+            self._say(self._level, event)
 
     def item(self, item: object) -> None:
+        self.begin()
         before = self._status
-        self._polls += 1
+        self._answers += 1
         if isinstance(item, TaskSnapshot):
-            self._task_id, self._status = printable(item.task_id), one_line(item.status)
+            self._task_id, self._status = item.task_id, item.status
         else:
             self._status = type(item).__name__
         if self._status == before:
-            self.say(logging.DEBUG, f"still {self._status}")
+            self._say(logging.DEBUG, f"still {one_line(self._status)}")
         else:
-            self.say(self._level, f"{self._status}")
+            self._say(self._level, one_line(self._status))
 
     def error(self, error: Exception) -> None:
-        self._ended = True
+        self.begin()
+        self._is_ended = True
         level = max(self._level, logging.WARNING)
-        self.say(
-            level,
-            f"ended with {type(error).__name__}: {one_line(error)}",
-            error=type(error).__name__,
-        )
+        self._say(level, f"ended with {type(error).__name__}: {one_line(error)}", error)
 
     def end(self, event: str) -> None:
-        if not self._ended:
-            self._ended = True
-            self.say(self._level, event)
+        self.begin()
+        if not self._is_ended:
+            self._is_ended = True
+            self._say(self._level, event)
+
+    def _say(self, level: int, event: str, error: Exception | None = None) -> None:
+        # A wait knows of failed polls too; behind `retry_with`, only of those of its first try.
+        polls = 0 if self._wait is None else self._wait.polls
+        fields = log_fields(
+            task_id=self._task_id,
+            status=self._status,
+            polls=max(polls, self._answers),
+            elapsed=self._clock.now() - self._started,
+            error=error,
+        )
+        if self._is_standard:
+            self._logger.log(level, "%s: %s", head_of(fields), event, extra=fields)
+        else:
+            self._logger.log(level, event, **fields)

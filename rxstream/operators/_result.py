@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
     from reactivex import abc
 
-    from .._values import TaskSnapshot
+    from .._values import T, TaskSnapshot
 
 __all__ = ["result"]
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 
 @overload
-def result() -> Callable[[Observable[TaskSnapshot]], Observable[Any]]: ...
+def result() -> Callable[[Observable[TaskSnapshot[T]]], Observable[T]]: ...
 @overload
-def result(type: type[T]) -> Callable[[Observable[TaskSnapshot]], Observable[T]]: ...
+def result(type: type[R]) -> Callable[[Observable[TaskSnapshot]], Observable[R]]: ...
 def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]], Observable[Any]]:  # noqa: A002 -- what it is
     """Emit the payload of the completed task, once, and nothing before it.
 

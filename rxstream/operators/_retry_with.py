@@ -11,6 +11,7 @@ from .._checks import checked_schedule, seconds
 from .._gate.closing import LONGEST_PAUSE
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
+from .._wait.closing import ClientClosedError
 from .._wire.failures import add_gave_up_note, named_delay
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class _Budget:
 
     def pause_after(self, error: Exception) -> float | None:
         """The pause before the next try; None: give up."""
-        if not self._is_worth_it(error):
+        if isinstance(error, ClientClosedError) or not self._is_worth_it(error):
             return None
         self._tries += 1
         delay = next(self._delays, None)

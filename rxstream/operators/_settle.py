@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from reactivex import Observable
 
-from .._checks import text
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
+from .._values import BaseTaskHandle
+from .._wait.closing import ClientClosedError
 from .._wait.outcome import OutcomeObserver
+from .._wait.tasks import id_to_poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reactivex import abc
 
-    from .._values import TaskOutcome, TaskSnapshot
+    from .._values import T, TaskOutcome, TaskSnapshot
 
 __all__ = ["settle"]
 
 
-def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[TaskOutcome]]:
-    """Emit the end of the wait as one `TaskOutcome`, and never an error.
+def settle(
+    task: str | BaseTaskHandle[Any],
+) -> Callable[[Observable[TaskSnapshot[T]]], Observable[TaskOutcome[T]]]:
+    """Emit the end of the wait as one `TaskOutcome`, and no error.
 
     ::
 
@@ -33,29 +38,37 @@ def settle(task_id: str) -> Callable[[Observable[TaskSnapshot]], Observable[Task
         settle()  ───────(o|)
 
     Args:
-        task_id: The id for the outcome.
+        task: The id for the outcome, or the handle of the task; the outcome has its `items` then.
 
     Returns:
         An operator whose observable emits one outcome and completes. If the source ends before the
-        task is done, the outcome's `error` is a `TaskCancelledException`.
+        task is done, the outcome's `error` is a `TaskCancelledException`. Only where a client is
+        closed under the wait there is no outcome but that error, because it says nothing about
+        the task.
 
     Raises:
-        TypeError: `task_id` is not a string.
-        ValueError: `task_id` is empty.
+        TypeError: `task` is neither an id nor a handle.
+        ValueError: The id is empty.
     """
-    text(task_id, "task_id")
+    task_id = id_to_poll(task)
+    items = task.items if isinstance(task, BaseTaskHandle) else ()
 
-    def operator(source: Observable[TaskSnapshot]) -> Observable[TaskOutcome]:
+    def operator(source: Observable[TaskSnapshot[T]]) -> Observable[TaskOutcome[T]]:
         def subscribe(
-            observer: abc.ObserverBase[TaskOutcome], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[TaskOutcome[T]],
+            scheduler: abc.SchedulerBase | None = None,
         ) -> abc.DisposableBase:
             downstream = Downstream(observer)
 
             def give(outcome: TaskOutcome, _: int) -> None:
-                downstream.on_next(outcome)
+                if isinstance(outcome.error, ClientClosedError):
+                    downstream.on_error(outcome.error)
+                    return
+                polls = 0 if task_id is None else outcome.polls
+                downstream.on_next(replace(outcome, polls=polls, items=items))
                 downstream.on_completed()
 
-            outcomes = OutcomeObserver(task_id, operator_clock(scheduler), give)
+            outcomes = OutcomeObserver(task_id or str(task), operator_clock(scheduler), give)
 
             return downstream.subscribe_to(
                 source,

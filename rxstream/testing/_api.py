@@ -14,9 +14,10 @@ from starlette.routing import Route, Router, request_response
 from .._time.clock import utc_now
 from ._answers import completed
 from ._auth import Refused, check_auth
-from ._faults import http_error, raw
+from ._bodies import read_body
+from ._faults import http_error
 from ._log import RequestLog, RequestRecord
-from ._operations import OPERATIONS, read_body
+from ._operations import OPERATIONS, Asked
 from ._render import render
 from ._respond import Held, PlayedResponse, transport_of
 from ._script import Script
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskApi", "quick_script"]
 
-_TASK_PATHS: Final = {"/api/v2/tasks/{id}": False, "/tasks/{id}": True}
-_CREATED: Final = 201
+# The paths of a task, and whether their dates are those of the legacy chat API.
+_TASK_PATHS: Final = {
+    "/api/v2/tasks/{id}": False,
+    "/tasks/{id}": True,
+    "/export_channels/{id}": True,
+}
 
 
 def quick_script(pending: float, running: float, result: Any) -> Script:
@@ -131,15 +136,13 @@ class TaskApi:
 
     def _operation_route(self, operation: Operation) -> Route:
         async def start(request: Request, now: Moment, quota: Quota) -> Rendered:
-            body = read_body(await request.body())
-            operation.check(body)
-            task_id = None
-            if operation.starts(body):
-                ids = {name: unquote(value) for name, value in request.path_params.items()}
-                task_id = str(uuid.uuid4())
-                script = self._script_for(operation.result(body, ids))
-                self._stage.begin(task_id, script, now)
-            answer = raw({"task_id": task_id, "duration": "1.23ms"}, status_code=_CREATED)
+            ids = {name: unquote(value) for name, value in request.path_params.items()}
+            asked = Asked(read_body(await request.body()), ids, now.calendar)
+            operation.check(asked)
+            task_id = str(uuid.uuid4()) if operation.starts(asked) else None
+            if task_id is not None:
+                self._stage.begin(task_id, self._script_for(operation.result(asked)), now)
+            answer = operation.answer(asked, task_id)
             return _rendered(answer, now, quota)
 
         name = f"{operation.method} {operation.path}"

@@ -6,36 +6,49 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
+from typing_extensions import override
+
+from .._wait.handles import AsyncTaskHandle, TaskHandle
+from .._wait.tasks import id_to_ask
+from ..client._chat import ChatOperations
+from ..client._products import ProductOperations
+from ..client._requests import AsyncStarter, SyncStarter
+from ..client._waits import AsyncWaits, Waits
 from ._fake_base import Fake, connection_reset
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, T, TaskSnapshot
+    from ..client._requests import Start
 
 __all__ = ["FakeAsyncClient", "FakeClient"]
 
 
-class FakeClient(Fake):
-    """A sync client that plays a script in memory. Thread-safe."""
+class FakeClient(Fake, Waits, ChatOperations, ProductOperations, SyncStarter):
+    """A sync client that plays a script in memory. Thread-safe.
 
-    def get_task(self, task_id: str) -> TaskSnapshot:
+    It has the operations and the waits of a `StreamClient`.
+    """
+
+    def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Return the next answer, as a real client would.
 
         In real time it blocks as long as the script says. Under a virtual scheduler it cannot
         block: there it returns an awaitable, which `task_observable` can drive.
 
         Args:
-            task_id: The task that is asked for.
+            task_id: The id or the handle of the task that is asked for.
 
         Raises:
             StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
-            RuntimeError: The client is closed.
+            RuntimeError: The client is closed, or it lives in virtual time and is asked by code
+                that blocks, for which that time never passes.
         """
-        attempt = self._attempt(task_id)
+        attempt = self._attempt(id_to_ask(task_id))
         try:
             pause = next(attempt)
             if self._scheduler is not None:
@@ -46,6 +59,11 @@ class FakeClient(Fake):
                 pause = next(attempt)
         except StopIteration as end:
             return cast("TaskSnapshot", end.value)
+
+    @override
+    def _start(self, name: str, start: Start[T]) -> TaskHandle[T]:
+        task_id, answer = self._begin(start.request)
+        return TaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     def close(self) -> None:
         """Close; calls that are waiting end with a connection reset. You may call it twice."""
@@ -65,27 +83,31 @@ class FakeClient(Fake):
         self.close()
 
 
-class FakeAsyncClient(Fake):
-    """An async client that plays a script in memory, on any loop or under a virtual scheduler."""
+class FakeAsyncClient(Fake, AsyncWaits, ChatOperations, ProductOperations, AsyncStarter):
+    """An async client that plays a script in memory, on any loop or under a virtual scheduler.
+
+    It has the operations and the waits of an `AsyncStreamClient`.
+    """
 
     cancel_safe: ClassVar[bool] = True
     """Whether a call can be cancelled safely: always."""
 
-    async def get_task(self, task_id: str) -> TaskSnapshot:
+    async def get_task(self, task_id: str | BaseTaskHandle[T]) -> TaskSnapshot[T]:
         """Return the next answer, as a real client would.
 
         Under a virtual scheduler the pauses are virtual too; only `task_observable` can await them.
 
         Args:
-            task_id: The task that is asked for.
+            task_id: The id or the handle of the task that is asked for.
 
         Raises:
             StreamApiException: The script says so, or the id is unknown.
             StreamTransportException: The script resets, or the client was closed meanwhile.
             InvalidResponseException: The script answers with garbage.
-            RuntimeError: The client is closed.
+            RuntimeError: The client is closed, or it lives in virtual time and is asked on a loop,
+                for which that time never passes.
         """
-        attempt = self._attempt(task_id)
+        attempt = self._attempt(id_to_ask(task_id))
         try:
             pause = next(attempt)
             if self._scheduler is not None:
@@ -110,6 +132,11 @@ class FakeAsyncClient(Fake):
         finally:
             del self._waiting[closed]
         return True
+
+    @override
+    async def _start(self, name: str, start: Start[T]) -> AsyncTaskHandle[T]:
+        task_id, answer = self._begin(start.request)
+        return AsyncTaskHandle(task_id, name, start.items, answer=answer, client=self)
 
     async def aclose(self) -> None:
         """Close; calls that are waiting end with a connection reset. You may call it twice."""

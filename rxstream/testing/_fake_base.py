@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Final
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
 from reactivex.scheduler import VirtualTimeScheduler
 
+from .._call.virtual import in_virtual_time
 from .._checks import optional
 from .._time.clock import monotonic, running_loop, utc_now
-from .._wire.messages import api_exception, read_task
+from .._wire.messages import api_exception, read_started, read_task
 from ..errors import StreamTransportException
+from ._answers import completed
+from ._auth import Refused
 from ._limits import Limiter
 from ._log import RequestLog, RequestRecord
+from ._operations import Asked, operation_of
 from ._render import render
-from ._script import cast_of
+from ._script import Script, cast_of
 from ._stage import Moment, Stage
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from .._values import TaskSnapshot
+    from .._values import BaseTaskHandle, TaskSnapshot
+    from .._wire.messages import Request
+    from ._answers import Answer, Quota
+    from ._operations import Operation
+    from ._render import Rendered
     from ._script import ScriptLike
 
 __all__ = ["Fake", "connection_reset"]
 
 _ENDPOINT: Final = "GET /api/v2/tasks/{id}"
+_NOBODY_DRIVES: Final = (
+    "this fake lives in virtual time, which does not pass for code that blocks or awaits: "
+    "observe it in that time (virtual_time.record(task_observable(client, task_id))), "
+    "or make it with scheduler=None (fake_client(script, scheduler=None))"
+)
 
 
 class Fake:
@@ -35,7 +49,7 @@ class Fake:
 
     def __init__(
         self,
-        script: ScriptLike | Mapping[str, ScriptLike],
+        script: ScriptLike | Mapping[str, ScriptLike] | None = None,
         *,
         scheduler: VirtualTimeScheduler | None = None,
         rate_limit: int | None = None,
@@ -46,10 +60,12 @@ class Fake:
         Args:
             script: One script for every id, or a mapping of scripts by id; any other id is a 404. A
                 task begins with its first poll. Instead of a script you can pass an answer, a
-                status, or an iterable of them.
+                status, or an iterable of them. Tasks that operations start are called `task-1`,
+                `task-2`, and so on, and play the script that is there for their id. Without one
+                they are pending, running, then completed with the payload of the operation.
             scheduler: Where time comes from; None: real time, or the running loop's.
-            rate_limit: Polls per window, after which there are 429s; None: no limit, and no
-                rate-limit headers either.
+            rate_limit: Polls per window, after which there are 429s, and as many calls of each
+                operation; None: no limit, and no rate-limit headers either.
             window: The window of the rate limit in seconds.
 
         Raises:
@@ -57,8 +73,10 @@ class Fake:
             ValueError: A script is empty, or a number is out of range.
         """
         optional(scheduler, VirtualTimeScheduler, "scheduler")
-        every, by_id = cast_of(script)
-        self._stage = Stage(lambda task_id: by_id.get(task_id, every))
+        every, by_id = cast_of({} if script is None else script)
+        self._script_for: Callable[[str], Script | None] = lambda task_id: by_id.get(task_id, every)
+        self._stage = Stage(self._script_for)
+        self._numbers = count(1)
         self._scheduler = scheduler
         self._limiter = None if rate_limit is None else Limiter(rate_limit, window)
         self._limiter_lock = threading.Lock()
@@ -68,7 +86,7 @@ class Fake:
 
     @property
     def requests(self) -> list[RequestRecord]:
-        """Every call of `get_task`, in order."""
+        """Every call of `get_task` and of the operations, in order."""
         return self._log.records
 
     @property
@@ -81,11 +99,11 @@ class Fake:
         """The highest number of calls that were under way at once."""
         return self._log.most_in_flight
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many calls there were.
 
         Args:
-            task_id: For this task; None: for all.
+            task_id: For this task, by its id or handle; None: for all.
         """
         return self._log.polls(task_id)
 
@@ -95,11 +113,69 @@ class Fake:
         loop = running_loop()
         return monotonic() if loop is None else loop.time()
 
-    def _attempt(self, task_id: str) -> Generator[float, None, TaskSnapshot]:
-        """One call; it yields the seconds that it wants to wait."""
+    def _moment(self) -> Moment:
+        scheduler = self._scheduler
+        return Moment(self._now(), utc_now() if scheduler is None else scheduler.now)
+
+    def _check_open(self) -> None:
         if self._closed.is_set():
             msg = "the client is closed"
             raise RuntimeError(msg)
+
+    def _begin(self, request: Request) -> tuple[str | None, Mapping[str, Any]]:
+        """Start a task as Stream would, at once; give its id, and the whole answer."""
+        self._check_open()
+        now = self._moment()
+        record = RequestRecord(
+            None, now.clock, method=request.method, path=request.path, query=request.query
+        )
+        self._log.end(self._log.begin(record), now.clock, cancelled=False)
+        found = operation_of(request.method, request.path)
+        if found is None:
+            msg = f"the fakes do not know {request.method} {request.path}"
+            raise NotImplementedError(msg)
+        operation, ids = found
+        quota = self._admit(f"{operation.method} {operation.path}", now)
+        asked = Asked(request.body or {}, ids, now.calendar)
+        try:
+            operation.check(asked)
+        except Refused as refused:
+            answer = refused.answer
+        else:
+            answer = operation.answer(asked, self._new_task(operation, asked, now))
+        rendered = _rendered(answer, now, quota)
+        return read_started(rendered.status_code, rendered.headers, rendered.body)
+
+    def _new_task(self, operation: Operation, asked: Asked, now: Moment) -> str | None:
+        if not operation.starts(asked):
+            return None
+        task_id = f"task-{next(self._numbers)}"
+        script = self._script_for(task_id)
+        if script is None:
+            script = Script.turns("pending", "running", completed(operation.result(asked)))
+        self._stage.begin(task_id, script, now)
+        return task_id
+
+    def _admit(self, endpoint: str, now: Moment, task_id: str = "") -> Quota | None:
+        """Count a request.
+
+        Raises:
+            StreamRateLimitException: There are none left.
+        """
+        if self._limiter is None:
+            return None
+        with self._limiter_lock:
+            ticket = self._limiter.take(endpoint, now.clock)
+        if ticket.refusal is not None:
+            refused = _rendered(ticket.refusal, now, ticket.quota, task_id)
+            raise api_exception(refused.status_code, refused.headers, refused.body)
+        return ticket.quota
+
+    def _attempt(self, task_id: str) -> Generator[float, None, TaskSnapshot]:
+        """One call; it yields the seconds that it wants to wait."""
+        self._check_open()
+        if self._scheduler is not None and not in_virtual_time():
+            raise RuntimeError(_NOBODY_DRIVES)
         number = self._log.begin(RequestRecord(task_id, self._now()))
         cancelled = True
         try:
@@ -113,22 +189,8 @@ class Fake:
         return snapshot
 
     def _answer(self, task_id: str) -> Generator[float, None, TaskSnapshot]:
-        scheduler = self._scheduler
-        now = Moment(self._now(), utc_now() if scheduler is None else scheduler.now)
-        quota = None
-        if self._limiter is not None:
-            with self._limiter_lock:
-                ticket = self._limiter.take(_ENDPOINT, now.clock)
-            quota = ticket.quota
-            if ticket.refusal is not None:
-                refused = render(
-                    ticket.refusal,
-                    task_id=task_id,
-                    created_at=now.calendar,
-                    now=now.calendar,
-                    quota=quota,
-                )
-                raise api_exception(refused.status_code, refused.headers, refused.body)
+        now = self._moment()
+        quota = self._admit(_ENDPOINT, now, task_id)
         answer = self._stage.poll(task_id, now, quota=quota)
         pause = answer.delay + answer.seconds_per_byte * len(answer.body)
         if pause:
@@ -138,6 +200,10 @@ class Fake:
         if answer.resets:
             raise connection_reset()
         return read_task(answer.status_code, answer.headers, answer.body, task_id)
+
+
+def _rendered(answer: Answer, now: Moment, quota: Quota | None, task_id: str = "") -> Rendered:
+    return render(answer, task_id=task_id, created_at=now.calendar, now=now.calendar, quota=quota)
 
 
 def connection_reset() -> StreamTransportException:

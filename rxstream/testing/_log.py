@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .._values import BaseTaskHandle
 
 __all__ = ["RequestLog", "RequestRecord"]
 
@@ -77,11 +79,11 @@ class RequestLog:
         """The highest number that was under way at once."""
         return self._most_in_flight
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many polls there were.
 
         Args:
             task_id: Of this task; None: of all.
         """
         with self._lock:
-            return self._polls.total() if task_id is None else self._polls[task_id]
+            return self._polls.total() if task_id is None else self._polls[str(task_id)]

@@ -24,6 +24,7 @@ _Ts = TypeVarTuple("_Ts")
 # How long, in real seconds, nothing may come before nothing is believed to come any more.
 _PATIENCE: Final = 1.0
 _AT_ONCE: Final = 500_000
+_JUMPS: Final = 1_000_000
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -36,14 +37,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     Threads of your own and real sockets do not go together with timers: the timers win. Where there
     is no timer, the loop waits for jobs, and for threads that were started after it was made. Where
     nothing can happen any more, it raises RuntimeError instead of hanging. It does so too where
-    time stands still because something repeats without a pause.
+    time stands still because something repeats without a pause, and where there is always one more
+    timer.
     """
 
-    def __init__(self, *, max_at_once: int = _AT_ONCE) -> None:
+    def __init__(self, *, max_at_once: int = _AT_ONCE, max_jumps: int = _JUMPS) -> None:
         """Make a loop at second 0.
 
         Args:
             max_at_once: How many turns at one instant count as endless.
+            max_jumps: How many jumps to the next timer count as endless.
         """
         self._virtual_now = 0.0
         self._jobs = 0
@@ -52,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._called_back: set[int] = set()
         # Those that were there before, and those of executors, which live on without a job.
         self._others = WeakSet(threading.enumerate())
-        super().__init__(_Jumping(self, max_at_once))
+        super().__init__(_Jumping(self, max_at_once, max_jumps))
 
     def time(self) -> float:
         """Return the virtual seconds since the loop was made."""
@@ -147,11 +150,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class _Jumping(selectors.DefaultSelector):
     """A selector that lets virtual time pass instead of real time."""
 
-    def __init__(self, loop: VirtualLoop, max_at_once: int) -> None:
+    def __init__(self, loop: VirtualLoop, max_at_once: int, max_jumps: int) -> None:
         super().__init__()
         self._loop = loop
         self._max_at_once = max_at_once
+        self._max_jumps = max_jumps
         self._at_once = 0
+        self._jumps = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         loop = self._loop
@@ -163,7 +168,7 @@ class _Jumping(selectors.DefaultSelector):
             return super().select(None)
         ready = super().select(_PATIENCE if loop.waits_for_jobs else 0)
         if not ready and timeout is not None:
-            loop.jump(timeout)
+            self._jump(timeout)
             return []
         while not ready:
             ready = super().select(_PATIENCE)
@@ -174,6 +179,18 @@ class _Jumping(selectors.DefaultSelector):
                 )
                 raise RuntimeError(msg)
         return ready
+
+    def _jump(self, seconds: float) -> None:
+        self._jumps += 1
+        if self._jumps > self._max_jumps:
+            self._jumps = 0
+            msg = (
+                f"{self._max_jumps} jumps from timer to timer, and there is one more at "
+                f"{self._loop.time() + seconds} s: something never ends, such as a wait with "
+                "timeout=None for a task that never does; end it, or raise max_jumps"
+            )
+            raise RuntimeError(msg)
+        self._loop.jump(seconds)
 
     def _count(self) -> None:
         self._at_once += 1
@@ -187,19 +204,24 @@ class _Jumping(selectors.DefaultSelector):
             raise RuntimeError(msg)
 
 
-def run_virtual(main: Coroutine[Any, Any, _T], *, max_at_once: int = _AT_ONCE) -> _T:
+def run_virtual(
+    main: Coroutine[Any, Any, _T], *, max_at_once: int = _AT_ONCE, max_jumps: int = _JUMPS
+) -> _T:
     """Run a coroutine to its end in virtual time, like `asyncio.run`.
 
     Args:
         main: What to run.
         max_at_once: How many turns of the loop at one instant count as endless.
+        max_jumps: How many jumps to the next timer count as endless.
 
     Returns:
         The result of `main`.
 
     Raises:
-        RuntimeError: A loop runs in this thread already, `main` waits for what cannot come, or
-            time stands still.
+        RuntimeError: A loop runs in this thread already, `main` waits for what cannot come, time
+            stands still, or there is always one more timer.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(max_at_once=max_at_once)) as runner:
+    with asyncio.Runner(
+        loop_factory=lambda: VirtualLoop(max_at_once=max_at_once, max_jumps=max_jumps)
+    ) as runner:
         return runner.run(main)

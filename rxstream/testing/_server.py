@@ -6,11 +6,21 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from typing_extensions import override
+
 from .._checks import seconds
-from ._api import TaskApi, quick_script
 from ._limits import Limiter
-from ._running import RunningServer, listening_socket
+from ._official import OfficialClients
 from ._script import cast_of, script_of
+
+try:
+    from ._api import TaskApi, quick_script
+    from ._running import RunningServer, listening_socket
+except ModuleNotFoundError as _missing:
+    if _missing.name is None or _missing.name.partition(".")[0] not in {"starlette", "uvicorn"}:
+        raise
+    _msg = "TaskServer needs starlette and uvicorn: pip install 'rxstream[testing]'"
+    raise ImportError(_msg) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from .._values import BaseTaskHandle
     from ._log import RequestRecord
     from ._script import Script, ScriptLike
 
@@ -27,7 +38,7 @@ _SHORTEST_SECRET: Final = 32
 _HIGHEST_PORT: Final = 65_535
 
 
-class TaskServer:
+class TaskServer(OfficialClients):
     """A small server of Stream's task API, for tests and experiments.
 
     ::
@@ -36,9 +47,9 @@ class TaskServer:
             client = StreamClient(server.api_key, server.api_secret, base_url=server.url)
 
     It starts tasks, answers polls, checks keys and tokens, counts rate limits and plays faults.
-    Stream's official SDKs can talk to it. Without a socket, you can use its `app` in process:
-    `httpx.ASGITransport(app=server.app)`. Then it follows the time of the running loop, also of a
-    `VirtualLoop`.
+    Stream's official SDKs can talk to it; `getstream()` and its likes make their clients. Without a
+    socket, you can use its `app` in process: `httpx.ASGITransport(app=server.app)`. Then it follows
+    the time of the running loop, also of a `VirtualLoop`.
     """
 
     def __init__(
@@ -85,9 +96,7 @@ class TaskServer:
         self._running_for = seconds(running, "running")
         self._script, planted = cast_of({} if script is None else script)
         self.api_key = api_key
-        """The only key that is accepted."""
         self.api_secret = api_secret
-        """The secret that signs the tokens."""
         self._host = host
         self._port = port
         self._server: RunningServer | None = None
@@ -107,6 +116,7 @@ class TaskServer:
         return self._api
 
     @property
+    @override
     def url(self) -> str:
         """The base URL for a client.
 
@@ -138,11 +148,11 @@ class TaskServer:
         """How many connections are open; 0 in process."""
         return 0 if self._server is None else self._server.connections
 
-    def polls(self, task_id: str | None = None) -> int:
+    def polls(self, task_id: str | BaseTaskHandle[Any] | None = None) -> int:
         """How many polls there were.
 
         Args:
-            task_id: Of this task; None: of all.
+            task_id: Of this task, by its id or handle; None: of all.
         """
         return self._api.log.polls(task_id)
 

@@ -16,6 +16,8 @@ __all__ = ["Emission", "VirtualTime"]
 _T = TypeVar("_T")
 
 _AT_ONCE: Final = 100_000
+# A poll a second for a day, and some seconds of real time.
+_ENDLESS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Emission:
     """What was emitted: an item, an error or the completion."""
     value: Any = None
     """The item, or the error."""
+
+
+class EndlessRun(RuntimeError):
+    """There is no end in sight."""
 
 
 class VirtualTime(VirtualTimeScheduler):
@@ -43,8 +49,8 @@ class VirtualTime(VirtualTimeScheduler):
         """Start at 0.
 
         Args:
-            max_actions: How many actions one run may take before it counts as endless; None: no
-                limit.
+            max_actions: How many actions one run may take before it counts as endless; None:
+                100,000 in a run without `until`, and any number in a run with one.
             max_at_once: The same for the actions of one instant. Time stands still where something
                 repeats without a pause, and no deadline can ever pass.
 
@@ -107,7 +113,8 @@ class VirtualTime(VirtualTimeScheduler):
 
         Raises:
             ValueError: `until` has passed.
-            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant.
+            RuntimeError: More than `max_actions` were run, or `max_at_once` at one instant. The
+                text says what was emitted until then.
         """
         seen: list[Emission] = []
 
@@ -120,12 +127,19 @@ class VirtualTime(VirtualTimeScheduler):
             lambda: note("completed"),
             scheduler=self,
         ):
-            self.start(until)
+            try:
+                self.start(until)
+            except EndlessRun as endless:
+                msg = f"{endless}; {_told(seen)}"
+                raise EndlessRun(msg) from None
         return seen
 
     def _run(self, until: float | None) -> bool:
         end = None if until is None else self.to_datetime(until)
         actions = at_once = 0
+        most = self._max_actions
+        if most is None and until is None:
+            most = _ENDLESS
         while self._is_enabled:
             with self._lock:
                 if not self._queue or (end is not None and self._queue.peek().duetime > end):
@@ -136,20 +150,28 @@ class VirtualTime(VirtualTimeScheduler):
                 if item.duetime > self.now:
                     self._clock = self.to_seconds(item.duetime)
                     at_once = 0
-            if actions == self._max_actions:
+            if actions == most:
                 msg = (
-                    f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s; "
-                    "pass until=, or raise max_actions"
+                    f"{actions} actions ran and more wait, at {self.to_seconds(self.now)} s: "
+                    "something never ends, such as a wait with timeout=None for a task that never "
+                    "does; pass until=, or raise the bound with VirtualTime(max_actions=…)"
                 )
-                raise RuntimeError(msg)
+                raise EndlessRun(msg)
             if at_once == self._max_at_once:
                 msg = (
                     f"{at_once} actions at {self.to_seconds(self.now)} s, where time stands still: "
                     "something repeats without a pause, such as poll_interval=0 with a client that "
                     "answers at once; give it a pause, or raise max_at_once"
                 )
-                raise RuntimeError(msg)
+                raise EndlessRun(msg)
             actions += 1
             at_once += 1
             item.invoke()
         return False
+
+
+def _told(seen: list[Emission]) -> str:
+    if not seen:
+        return "nothing was emitted until then"
+    first, last = (f"{each.kind} at {each.at} s" for each in (seen[0], seen[-1]))
+    return f"{len(seen)} emissions until then, from {first} to {last} ({seen[-1].value!r:.200})"

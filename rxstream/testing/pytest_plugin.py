@@ -1,4 +1,7 @@
-"""Fixtures for pytest, which finds them by itself if this package is installed."""
+"""Fixtures for pytest, which finds them by itself if this package is installed.
+
+pytest imports this in every run. So the tools are imported by the fixtures, as names of `testing`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .. import testing
-from ._fake import FakeAsyncClient, FakeClient
-from ._left import assert_nothing_left
-from ._virtual import VirtualTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,8 @@ def stream_env(
 ) -> testing.TaskServer:
     """Point `STREAM_API_KEY`, `STREAM_API_SECRET` and `STREAM_BASE_URL` at `task_server`.
 
-    Clients that you make without arguments then talk to it. Returns the server.
+    Clients that you make without arguments then talk to it, but for those of `getstream`, which
+    does not read `STREAM_BASE_URL`: take `stream_env.getstream()`. Returns the server.
     """
     monkeypatch.setenv("STREAM_API_KEY", task_server.api_key)
     monkeypatch.setenv("STREAM_API_SECRET", task_server.api_secret)
@@ -53,23 +54,23 @@ def stream_env(
 
 
 @pytest.fixture
-def virtual_time() -> VirtualTime:
+def virtual_time() -> testing.VirtualTime:
     """A `VirtualTime` at second 0."""
-    return VirtualTime()
+    return testing.VirtualTime()
 
 
 @pytest.fixture
-def fake_client(virtual_time: VirtualTime) -> Iterator[Callable[..., FakeClient]]:
+def fake_client(virtual_time: testing.VirtualTime) -> Iterator[Callable[..., testing.FakeClient]]:
     """A function that makes a `FakeClient` from a script, in the test's `virtual_time`.
 
     It takes the keywords of `FakeClient`; `scheduler=None` is real time. The clients are closed
     after the test.
     """
-    made: list[FakeClient] = []
+    made: list[testing.FakeClient] = []
 
-    def make(script: Any, **keywords: Any) -> FakeClient:
+    def make(script: Any, **keywords: Any) -> testing.FakeClient:
         keywords.setdefault("scheduler", virtual_time)
-        client = FakeClient(script, **keywords)
+        client = testing.FakeClient(script, **keywords)
         made.append(client)
         return client
 
@@ -79,13 +80,13 @@ def fake_client(virtual_time: VirtualTime) -> Iterator[Callable[..., FakeClient]
 
 
 @pytest.fixture
-def fake_async_client() -> Callable[..., FakeAsyncClient]:
+def fake_async_client() -> Callable[..., testing.FakeAsyncClient]:
     """A function that makes a `FakeAsyncClient` from a script, in the time of the running loop.
 
     That is real time, or the virtual time of `run_virtual`. It takes the keywords of
     `FakeAsyncClient`; `scheduler=virtual_time` puts it under that.
     """
-    return FakeAsyncClient
+    return testing.FakeAsyncClient
 
 
 @pytest.fixture
@@ -95,5 +96,5 @@ def nothing_left() -> Iterator[None]:
     It does not check fixtures that stand before it in the test's arguments; those after it must
     clean up too.
     """
-    with assert_nothing_left():
+    with testing.assert_nothing_left():
         yield

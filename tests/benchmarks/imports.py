@@ -21,8 +21,9 @@ _NOTHING: Final = "time"
 _BASE: Final = "reactivex, reactivex.operators, httpx"
 # PyJWT imports cryptography where it is installed; rxstream does not ask for it.
 _ALONE: Final = " (cryptography not installed)"
-_NAMES: Final = (_NOTHING, "reactivex, httpx", _BASE, "rxstream", f"rxstream{_ALONE}")
-_PRELUDE: Final = {f"rxstream{_ALONE}": "import sys; sys.modules['cryptography'] = None\n"}
+_ALL: Final = "rxstream, each of its names"
+_NAMES: Final = (_NOTHING, "reactivex, httpx", _BASE, "rxstream", _ALL, f"{_ALL}{_ALONE}")
+_PRELUDE: Final = {f"{_ALL}{_ALONE}": "import sys; sys.modules['cryptography'] = None\n"}
 _REPORT: Final = "import time\nprint('{\"cpu\":', time.process_time(), '}')"
 
 
@@ -51,7 +52,8 @@ def run(options: Options) -> Iterator[Part]:
 
 
 def _cpu_of(modules: str, byte_code: str) -> float:
-    code = f"{_PRELUDE.get(modules, '')}import {modules.removesuffix(_ALONE)}\n{_REPORT}"
+    statement = "from rxstream import *" if modules.startswith(_ALL) else f"import {modules}"
+    code = f"{_PRELUDE.get(modules, '')}{statement}\n{_REPORT}"
     # An empty value switches the writing of byte code back on, should it be off.
     found = python("-c", code, PYTHONPYCACHEPREFIX=byte_code, PYTHONDONTWRITEBYTECODE="")
     return float(found["cpu"]) * 1e3

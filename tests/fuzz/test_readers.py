@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import hmac
 import pickle
 from typing import Any
 
@@ -15,6 +18,7 @@ from rxstream._wire.failures import is_transient, named_delay, task_exception, t
 from rxstream._wire.fields import as_mapping, snapshot_of, task_id_of
 from rxstream._wire.messages import api_exception, read_rate_limit, read_started, read_task
 from rxstream.client._secrets import Redactor, WithoutSecrets
+from rxstream.webhooks import InvalidWebhookException, WebhookEvent, parse
 from tests.fuzz.strategies import (
     answers,
     bodies,
@@ -25,6 +29,9 @@ from tests.fuzz.strategies import (
     texts,
 )
 
+HEADERS = st.dictionaries(
+    st.sampled_from(["X-Signature", "x-signature", "Host"]) | texts, texts | st.none(), max_size=3
+)
 SECRET = "0123456789abcdef" * 4
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzZXJ2ZXIiOnRydWV9." + "kMxkB0FVT-D6NDDVP-fhrx79Nh"
 REDACT = Redactor(token=TOKEN, secret=SECRET)
@@ -156,5 +163,51 @@ def test_secrets_in_texts(fuzz: Any) -> None:
         assert len(found) <= 4_000
         assert TOKEN not in found
         assert SECRET not in found
+
+    fuzz(reads)
+
+
+def zipped(body: bytes, end: int) -> bytes:
+    packed = gzip.compress(body)
+    return packed[: len(packed) - end] + b"x" * (end // 2)
+
+
+def check_webhook_error(error: InvalidWebhookException, expected: set[str]) -> None:
+    check_error(error)
+    assert error.fault in expected
+
+
+def check_event(event: WebhookEvent) -> None:
+    assert event.type
+    assert event.task_id != ""
+    check_line(repr(event), 45_000)
+
+
+def test_a_webhook_of_anybody(fuzz: Any) -> None:
+    @given(bodies | st.builds(zipped, bodies, st.integers(0, 20)), HEADERS)
+    def reads(body: bytes, said: Any) -> None:
+        try:
+            parse(body, said, SECRET, max_bytes=5_000)
+        except InvalidWebhookException as error:
+            check_webhook_error(error, {"signature", "too_large", "not_gzip"})
+        else:
+            raise AssertionError(body)
+
+    fuzz(reads)
+
+
+def test_a_webhook_of_somebody_with_the_secret(fuzz: Any) -> None:
+    @given(bodies, st.booleans(), st.none() | st.floats(0, 1e300))
+    def reads(body: bytes, packed: object, max_age: float | None) -> None:
+        signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        sent = gzip.compress(body) if packed else body
+        try:
+            event = parse(sent, {"X-Signature": signature}, SECRET, max_age=max_age)
+        except InvalidWebhookException as error:
+            check_webhook_error(
+                error, {"too_large", "not_gzip", "not_json", "not_an_event", "too_old"}
+            )
+        else:
+            check_event(event)
 
     fuzz(reads)

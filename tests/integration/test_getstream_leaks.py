@@ -134,3 +134,10 @@ def test_what_stream_chat_leaks_is_told_by_the_answer_it_was_reading(
         wait_in_stream_chat(how, server.url)
     assert caught.value.status_code == 400
     assert type(caught.value.__cause__) is leaked
+
+
+def test_a_retry_after_that_urllib3_cannot_read_is_a_429() -> None:
+    answer = http_answer(b"{}", b"Retry-After: " + b"9" * 5_000, status=b"429 No")
+    with BareServer(answer) as server, pytest.raises(StreamRateLimitException) as caught:
+        wait_in_stream_chat("sync", server.url)
+    assert type(caught.value.__cause__) is ValueError

@@ -31,10 +31,11 @@ IDS: Final = [f"{who}-{number}" for who in ("parent", "child") for number in ran
 
 PRELUDE: Final = """
 import asyncio, os, signal, sys, threading, time
+import reactivex, rxstream
 from reactivex import operators as ops
 from rxstream import (
     AsyncStreamClient, Gate, StreamClient, backoff, errors, operators as rxs, task_observable,
-    tasks_observable, to_async_iterable, wait_for_task, wait_for_task_async,
+    tasks_observable, to_async_iterable, wait_for_task, wait_for_task_async, wait_for_tasks,
 )
 url, key, secret = sys.argv[1:4]
 BOTH = ["running", "hanging"] * 5
@@ -45,6 +46,9 @@ def sync_client():
 
 def async_client(transport="httpx"):
     return AsyncStreamClient(key, secret, base_url=url, transport=transport)
+
+def poll(client):
+    return lambda _: client.get_task("running").status
 
 def run(main):
     if "uvloop" in sys.argv:
@@ -159,6 +163,9 @@ SYNC_WAITS = {
     "wait_for_task, running": 'wait_for_task(client, "running", **OFTEN)',
     "task_observable": 'task_observable(client, "hanging", **OFTEN).run()',
     "tasks_observable": "tasks_observable(client, BOTH, **OFTEN).pipe(ops.to_list()).run()",
+    "run": "rxstream.run(tasks_observable(client, BOTH, **OFTEN).pipe(ops.do_action(print)))",
+    "run, not of a wait": "rxstream.run(reactivex.repeat_value(1).pipe(ops.map(poll(client))))",
+    "wait_for_tasks": "list(wait_for_tasks(client, BOTH * 9, **OFTEN))",
 }
 ASYNC_WAITS = {
     "wait_for_task_async": 'await wait_for_task_async(client, "hanging", **OFTEN)',
@@ -166,6 +173,10 @@ ASYNC_WAITS = {
     "task_observable": 'await task_observable(client, "running", **OFTEN)',
     "tasks_observable": """
                 async for _ in to_async_iterable(tasks_observable(client, BOTH, **OFTEN)):
+                    pass
+    """.strip(),
+    "wait_for_tasks": """
+                async for _ in client.wait_for_tasks(BOTH, **OFTEN):
                     pass
     """.strip(),
 }
@@ -194,6 +205,30 @@ def test_ctrl_c_ends_an_async_wait(process: Process, wait: str, transport: str, 
     """
     ended = process(script, transport, loop, send=signal.SIGINT, polls=1)
     ended.quietly("interrupted", INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "tasks_observable(client, BOTH, **OFTEN).pipe(ops.do_action(print)).run()",
+        "rxstream.run(tasks_observable(client, BOTH, **OFTEN).pipe(ops.do_action(print)))",
+        "for outcome in wait_for_tasks(client, BOTH, **OFTEN): print(outcome)",
+    ],
+    ids=["Observable.run", "rxstream.run", "wait_for_tasks"],
+)
+def test_ctrl_c_and_the_end_of_the_block_report_no_false_outcomes(
+    process: Process, wait: str
+) -> None:
+    script = f"""
+        try:
+            with sync_client() as client:
+                {wait}
+        except KeyboardInterrupt:
+            time.sleep(0.3)  # for whatever would still come
+            print([thread.name for thread in threading.enumerate()])
+    """
+    ended = process(script, send=signal.SIGINT, polls=20)
+    ended.quietly("['MainThread']")
 
 
 BAR = """

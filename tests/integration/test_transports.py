@@ -17,7 +17,7 @@ import httpx
 import pytest
 import trustme
 
-from rxstream import AsyncStreamClient, StreamClient
+from rxstream import AsyncStreamClient, StreamClient, wait_for_task, wait_for_task_async
 from rxstream._wire.messages import task_request
 from rxstream.errors import InvalidResponseException, StreamTransportException
 from rxstream.testing import TaskServer, assert_nothing_left, delayed, hang, status
@@ -482,3 +482,28 @@ def test_aiohttp_is_imported_only_where_it_is_asked_for() -> None:
         "assert {'aiohttp', 'httpx_aiohttp'} <= set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("transport", ["sync", "httpx", "aiohttp"])
+def test_a_refused_connection_is_told_in_a_few_lines(transport: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+
+    async def poll_async() -> None:
+        async with AsyncStreamClient("key", SECRET, base_url=url, transport=transport) as client:
+            await wait_for_task_async(client, "t", retry=None)
+
+    def poll() -> None:
+        if transport == "sync":
+            with StreamClient("key", SECRET, base_url=url) as client:
+                wait_for_task(client, "t", retry=None)
+        else:
+            asyncio.run(poll_async())
+
+    with pytest.raises(StreamTransportException) as caught:
+        poll()
+    lines = traceback.format_exception(caught.value)
+    text = "".join(lines)
+    assert text.count("Traceback") == 1
+    assert len(text.splitlines()) <= 40
+    assert "ConnectionRefusedError: [Errno" in text

@@ -103,7 +103,10 @@ def test_exports_give_a_link(wait: Callable[..., Any]) -> None:
 
 def test_a_soft_delete_leaves_nothing_to_wait_for(server: TaskServer) -> None:
     with StreamClient(server.api_key, server.api_secret, base_url=server.url) as client:
-        assert client.delete_channels(["messaging:c1"]) is None
+        handle = client.delete_call("default", "c1")
+        assert (handle.task_id, handle.items) == (None, ("default:c1",))
+        assert handle.wait() is None
+        assert server.polls() == 0
 
 
 def test_a_failed_task_raises(wait: Callable[..., Any], server: TaskServer) -> None:
@@ -284,9 +287,8 @@ def test_an_in_process_application_serves_as_well() -> None:
                 server.api_key, server.api_secret, base_url="http://localhost", http_client=http
             ) as client,
         ):
-            task_id = await client.export_users(["u1"])
-            assert task_id is not None
-            return await client.wait_for_task(task_id, poll_interval=0.01)
+            handle = await client.export_users(["u1"])
+            return await client.wait_for_task(handle, poll_interval=0.01)
 
     assert "url" in asyncio.run(main())
 

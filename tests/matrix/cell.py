@@ -225,7 +225,12 @@ class Cell:
         is_asked = self.fault.group != "surplus bytes"
         gone, back = "its request went on after the end", "its place was not given back"
         return [
-            _Goal("request ends", gone, lambda: is_empty() and not (server.stuck and is_asked)),
+            _Goal(
+                *("request ends", gone),
+                lambda: is_empty() and not (server.stuck and is_asked),
+                # A thread that reads 24 MB of JSON cannot be stopped in the middle.
+                patience=4 * PATIENCE if self.fault.is_big else MARGIN,
+            ),
             _Goal("", "", lambda: self._settle(server)),
             _Goal("place", back, is_empty, patience=PATIENCE),
         ]

@@ -49,6 +49,8 @@ _FLIPS: Final[dict[float, Answer | str]] = {
     7: completed(),
 }
 
+_STUCK: Final[dict[float, Answer | str]] = {0: "pending", 1.5: "running", 11: completed()}
+
 Rows = dict[str, list[Emission]]
 
 
@@ -133,6 +135,13 @@ def _settle() -> Rows:
     }
 
 
+def _stalled() -> Rows:
+    return {
+        "task_observable(client, task_id)": _recorded(_STUCK),
+        "stalled(5)": _recorded(_STUCK, rxs.stalled(5)),
+    }
+
+
 def _progress() -> Rows:
     scripts = {
         "one": Script.timeline({0: "running", 2: completed()}),
@@ -171,6 +180,7 @@ DIAGRAMS: Final[dict[str, Callable[[], Rows]]] = {
     "result": _result,
     "retry_with": _retry_with,
     "settle": _settle,
+    "stalled": _stalled,
     "fan_in": _fan_in,
     "progress": _progress,
 }

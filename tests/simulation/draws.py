@@ -20,6 +20,7 @@ HAZARDS: Final = (
     "close",  # a client is closed in the middle
     "dispose",  # subscriptions are disposed at random moments
     "faults",  # HTTP errors, resets, garbage
+    "hub",  # waits go through a hub
     "hang",  # answers that never come
     "limit",  # rate limits and their 429s
     "nested",  # consumers and iterators that dispose, wake, subscribe and push

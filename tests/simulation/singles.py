@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import reactivex
 from reactivex.subject import Subject
 
-from rxstream import TaskOutcome, task_observable
+from rxstream import TaskHub, TaskOutcome, task_observable
 from rxstream import operators as rxs
 from rxstream.errors import (
     StreamApiException,
@@ -62,9 +62,11 @@ def single(play: Play, client: Client, name: str) -> Observable[Any]:
         return wait
 
     wake = play.wake() if play.draws.hazard("wake", 0.5) else None
-    observable = task_observable(
-        client, name, gate=client.gate_laws.gate, wake=wake, **how.keywords()
-    )
+    keywords = {"gate": client.gate_laws.gate, "wake": wake, **how.keywords()}
+    if play.draws.hazard("hub", 0.3):
+        observable = TaskHub(client, keep=0, **keywords).observe(name)
+    else:
+        observable = task_observable(client, name, **keywords)
     return probed(play, observable, laws)
 
 

@@ -3,16 +3,20 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 
+from rxstream import StreamClient, backoff
+from rxstream.errors import StreamTaskException, StreamTransportException
 from rxstream.testing import (
     Script,
     TaskServer,
@@ -30,6 +34,7 @@ from rxstream.testing import (
     reset,
     run_virtual,
 )
+from rxstream.testing.__main__ import main
 
 FAR = 4_000_000_000
 
@@ -77,13 +82,18 @@ def client(server: Any) -> Any:
 
 
 HARD = {"cids": ["messaging:c1"], "hard_delete": True}
+SOFT = {"cids": ["messaging:c1"]}
+ARCHIVE = {"operation": "archive", "filter": {}}
+CHECK = {"entity_creator_id": "u", "entity_id": "m", "entity_type": "message"}
+IMAGES = CHECK | {"moderation_payload": {"images": ["https://example.com/1.png"]}}
 STARTS = [
     ("POST", "/api/v2/chat/channels/delete", HARD, {"messaging:c1": {"status": "ok"}}),
+    ("POST", "/api/v2/chat/channels/delete", SOFT, {"messaging:c1": {"status": "ok"}}),
     ("POST", "/channels/delete", HARD, {"messaging:c1": {"status": "ok"}}),
     ("POST", "/api/v2/chat/export_channels", {"channels": [{"cid": "m:c"}]}, "url"),
     ("POST", "/export_channels", {"channels": [{"cid": "m:c"}]}, "url"),
-    ("PUT", "/api/v2/chat/channels/batch", {"operation": "hide"}, "operation"),
-    ("PUT", "/channels/batch", {"operation": "hide"}, "operation"),
+    ("PUT", "/api/v2/chat/channels/batch", ARCHIVE, "operation"),
+    ("PUT", "/channels/batch", ARCHIVE, "operation"),
     ("POST", "/api/v2/users/delete", {"user_ids": ["u"]}, {"u": {"status": "ok"}}),
     ("POST", "/users/delete", {"user_ids": ["u"]}, {"u": {"status": "ok"}}),
     ("POST", "/api/v2/users/deactivate", {"user_ids": ["u"]}, "users"),
@@ -99,7 +109,8 @@ STARTS = [
     ("DELETE", "/api/v2/feeds/feed_groups/g/feeds/f", {}, {}),
     ("POST", "/api/v2/feeds/feeds/delete", {"feeds": ["g:f"]}, {}),
     ("POST", "/api/v2/feeds/users/u/delete", {}, {}),
-    ("POST", "/api/v2/feeds/users/u/export", {}, {}),
+    ("POST", "/api/v2/feeds/users/u/export", None, {}),
+    ("POST", "/api/v2/moderation/check", IMAGES, {}),
     ("POST", "/api/v2/moderation/bulk_image_moderation", {"csv_file": "x"}, {}),
 ]
 
@@ -109,7 +120,7 @@ def test_operations_start_tasks_that_end_with_their_payload(
     client: Any, method: Any, path: Any, body: Any, result: Any
 ) -> None:
     started = client.request(method, path, json=body)
-    assert started.status_code == 201
+    assert started.status_code == (200 if method == "DELETE" else 201)
     task = client.get(f"/api/v2/tasks/{started.json()['task_id']}").json()
     assert task["status"] == "completed"
     if isinstance(result, str):
@@ -118,16 +129,36 @@ def test_operations_start_tasks_that_end_with_their_payload(
         assert task["result"] == result
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/api/v2/chat/channels/delete", {"cids": ["m:c"]}),
-        ("/api/v2/video/call/default/c/delete", {"hard": False}),
-        ("/api/v2/video/call/default/c/delete", None),
-    ],
-)
-def test_a_soft_delete_leaves_nothing_to_wait_for(client: Any, path: Any, body: Any) -> None:
-    assert client.post(path, json=body).json()["task_id"] is None
+@pytest.mark.parametrize("body", [{"hard": False}, {}, None])
+def test_a_soft_delete_of_a_call_leaves_nothing_to_wait_for(client: Any, body: Any) -> None:
+    said = client.post("/api/v2/video/call/default/c/delete", json=body).json()
+    assert said.keys() == {"call", "duration"}
+    assert said["call"]["cid"] == "default:c"
+
+
+def test_a_check_of_text_is_done_at_once(client: Any) -> None:
+    said = client.post("/api/v2/moderation/check", json=CHECK).json()
+    assert said.keys() == {"status", "recommended_action", "duration"}
+    assert said["status"] == "completed"
+
+
+def test_payloads_are_like_stream_s(client: Any) -> None:
+    def payload(path: str, body: Any) -> Any:
+        task_id = client.post(path, json=body).json()["task_id"]
+        return client.get(f"/api/v2/tasks/{task_id}").json()["result"]
+
+    (user,) = payload("/api/v2/users/deactivate", {"user_ids": ["u"]})["users"]
+    assert user["id"] == "u"
+    assert datetime.fromisoformat(user["deactivated_at"]).tzinfo is not None
+    assert "/exports/users/" in payload("/api/v2/export/users", {"user_ids": ["u"]})["url"]
+
+
+def test_an_export_has_a_path_of_its_own_too(server: Any, client: Any) -> None:
+    started = client.post("/export_channels", json={"channels": [{"cid": "m:c"}]}).json()
+    told = client.get(f"/export_channels/{started['task_id']}").json()
+    assert told["status"] == "completed"
+    assert told["created_at"].endswith("Z")
+    assert server.polls(started["task_id"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -139,15 +170,71 @@ def test_a_soft_delete_leaves_nothing_to_wait_for(client: Any, path: Any, body: 
         ("/api/v2/users/delete", b'{"user_ids": []}'),
         ("/api/v2/users/delete", b'{"user_ids": "u"}'),
         ("/api/v2/users/delete", b'{"user_ids": [3]}'),
-        ("/api/v2/users/delete", b'{"user_ids": [' + b'"u",' * 100 + b'"u"]}'),
-        ("/api/v2/export/users", b'{"user_ids": [' + b'"u",' * 25 + b'"u"]}'),
-        ("/api/v2/chat/channels/delete", b'{"cids": [' + b'"c",' * 100 + b'"c"]}'),
-        ("/api/v2/chat/export_channels", b'{"channels": ["x"]}'),
+        ("/api/v2/users/delete", b"[" * 100_000),
     ],
 )
-def test_bad_input_is_refused(client: Any, path: Any, content: Any) -> None:
+def test_bad_bodies_are_refused(client: Any, path: Any, content: Any) -> None:
     answer = client.post(path, content=content)
     assert (answer.status_code, answer.json()["code"]) == (400, 4)
+
+
+V2 = "/api/v2"
+LIMITS = [
+    ("POST", f"{V2}/chat/channels/delete", "cids", "m:c", 100),
+    ("POST", f"{V2}/chat/export_channels", "channels", {"cid": "m:c"}, 100),
+    ("PUT", f"{V2}/chat/channels/batch", "members", {"user_id": "u"}, 100),
+    ("POST", f"{V2}/users/delete", "user_ids", "u", 100),
+    ("POST", f"{V2}/users/deactivate", "user_ids", "u", 100),
+    ("POST", f"{V2}/users/reactivate", "user_ids", "u", 100),
+    ("POST", f"{V2}/export/users", "user_ids", "u", 25),
+    ("POST", f"{V2}/feeds/feeds/delete", "feeds", "g:f", 100),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "name", "entry", "most"), LIMITS)
+def test_lists_have_a_limit(
+    client: Any, method: Any, path: Any, name: Any, entry: Any, most: Any
+) -> None:
+    body = ARCHIVE if name == "members" else {}
+    assert client.request(method, path, json=body | {name: [entry] * most}).status_code == 201
+    refused = client.request(method, path, json=body | {name: [entry] * (most + 1)})
+    assert refused.status_code == 400
+    assert refused.json()["exception_fields"] == {name: f"{name} cannot exceed {most} elements"}
+
+
+def test_a_block_list_may_be_of_any_length(client: Any) -> None:
+    path = "/api/v2/blocklists/b/import"
+    assert client.post(path, json={"items": ["w"] * 1_000}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name"),
+    [
+        ("POST", "/chat/channels/delete", HARD | {"hard_delete": "yes"}, "hard_delete"),
+        ("POST", "/chat/channels/delete", {}, "cids"),
+        ("POST", "/chat/export_channels", {"channels": ["m:c"]}, "channels"),
+        ("PUT", "/chat/channels/batch", {"filter": {}}, "operation"),
+        ("PUT", "/chat/channels/batch", {"operation": ""}, "operation"),
+        ("PUT", "/chat/channels/batch", {"operation": "shred", "filter": {}}, "operation"),
+        ("PUT", "/chat/channels/batch", {"operation": "hide"}, "filter"),
+        ("PUT", "/chat/channels/batch", ARCHIVE | {"members": ["u"]}, "members"),
+        ("POST", "/users/delete", {"user_ids": ["u"], "user": "some"}, "user"),
+        ("POST", "/users/delete", {"user_ids": ["u"], "calls": "pruning"}, "calls"),
+        ("POST", "/blocklists/b/import", {"items": []}, "items"),
+        ("POST", "/blocklists/b/import", {"items": ["w"], "chunk_size": 0}, "chunk_size"),
+        ("POST", "/blocklists/b/import", {"items": ["w"], "chunk_size": True}, "chunk_size"),
+        ("POST", "/video/call/default/c/delete", {"hard": 1}, "hard"),
+        ("POST", f"/video/call/default/{'c' * 65}/delete", {}, "id"),
+        ("DELETE", f"/feeds/feed_groups/{'g' * 256}/feeds/f", {}, "group"),
+        ("POST", "/moderation/bulk_image_moderation", {}, "csv_file"),
+        ("POST", "/moderation/check", {"entity_id": "m", "entity_type": "t"}, "entity_creator_id"),
+    ],
+)
+def test_bad_fields_are_named(client: Any, method: Any, path: Any, body: Any, name: Any) -> None:
+    answer = client.request(method, V2 + path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, 4)
+    assert list(answer.json()["exception_fields"]) == [name]
+    assert answer.json()["message"].startswith(f"{name} ")
 
 
 @pytest.mark.parametrize(
@@ -415,6 +502,112 @@ def test_a_task_id_is_planted_once() -> None:
         server.add_task("running", "a")
 
 
+@pytest.fixture
+def talk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the command in this process, talk to its server, then end it with a signal."""
+
+    def talk(talking: Any, *arguments: str, number: signal.Signals = signal.SIGTERM) -> int:
+        class Waiting(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                assert timeout is None
+                lines = capsys.readouterr().out.splitlines()
+                exports = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+                for name, value in exports.items():
+                    monkeypatch.setenv(name, value)
+                with StreamClient() as client:
+                    talking(client)
+                signal.raise_signal(number)
+                return super().wait(10)
+
+        monkeypatch.setattr("rxstream.testing.__main__.Event", Waiting)
+        return main(list(arguments))
+
+    return talk
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_plants_tasks(talk: Any, number: signal.Signals) -> None:
+    seen: list[Any] = []
+
+    def talking(client: StreamClient) -> None:
+        with pytest.raises(StreamTaskException, match="no such channel"):
+            client.wait_for_task("broken", poll_interval=0.01)
+        assert client.wait_for_task("late", poll_interval=0.01, retry=backoff.constant(0)) == {}
+        with pytest.raises(StreamTaskException, match="planted on the command line"):
+            client.wait_for_task("plain")
+        for task_id, error_type in (("silent", "timeout"), ("cut", "connection_reset")):
+            with pytest.raises(StreamTransportException) as caught:
+                client.wait_for_task(task_id, timeout=0.3, retry=None)
+            assert caught.value.error_type == error_type
+        started = client.export_users(["u"])
+        seen.append(client.get_task(str(started)).status)
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    planted = ["broken=running,failed:no such channel", "late=503, completed", "plain=failed"]
+    planted += ["silent=hang", "cut=reset"]
+    arguments = [argument for task in planted for argument in ("--task", task)]
+    assert talk(talking, *arguments, "--started", "waiting", number=number) == 0
+    assert seen == ["waiting"]
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_the_command_without_arguments_plants_nothing(talk: Any) -> None:
+    seen: list[Any] = []
+    assert talk(lambda client: seen.append(client.get_task(client.export_users(["u"])))) == 0
+    assert seen[0].status == "pending"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--task", "failed"], "'failed' is not ID=ANSWER"),
+        (["--task", "=failed"], "is not ID=ANSWER"),
+        (["--task", "a="], "an answer is empty"),
+        (["--task", "a=running,"], "an answer is empty"),
+        (["--task", "a=200"], "must be an HTTP error"),
+        (["--started", ""], "an answer is empty"),
+    ],
+)
+def test_the_command_refuses_what_is_no_task(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--port", "70000"], "port must be 0 to 65535"),
+        (["--task", "a=running", "--task", "a=failed"], "'a' is taken"),
+    ],
+)
+def test_the_command_tells_what_it_cannot_serve(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    assert text in capsys.readouterr().err
+
+
+def test_the_help_has_an_example_that_works(talk: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    example = capsys.readouterr().out.partition("python -m rxstream.testing --task")[2]
+    example = example.partition("\n\n")[0]
+    seen: list[str] = []
+
+    def talking(client: StreamClient) -> None:
+        with pytest.raises(StreamTaskException, match="no such channel"):
+            client.wait_for_task("export-1", poll_interval=0.01)
+        client.wait_for_task("export-2", poll_interval=0.01, retry=backoff.constant(0))
+        seen.append(client.get_task("export-3").status)
+
+    assert talk(talking, *shlex.split("--task" + example.replace("\\\n", ""))) == 0
+    assert seen == ["running"]
+
+
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         with subprocess.Popen(
@@ -425,7 +618,7 @@ def test_the_command_serves_until_it_is_told_to_stop() -> None:
         ) as process:
             exports = dict(process.stdout.readline().strip().split("=", 1) for _ in range(3))
             url = exports["export STREAM_BASE_URL"]
-            assert httpx.get(f"{url}/api/v2/tasks/x").status_code == 401
+            assert httpx.get(f"{url}/api/v2/tasks/x", timeout=10).status_code == 401
             process.send_signal(number)
             assert process.wait(5) == 0
             assert process.stderr.read() == ""
@@ -438,6 +631,7 @@ def test_the_command_tells_when_it_cannot_listen(server: Any) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert ended.returncode == 1
     assert "cannot listen" in ended.stderr
@@ -461,5 +655,6 @@ except ImportError as error:
         text=True,
         check=True,
         env=os.environ,
+        timeout=60,
     )
     assert "pip install 'rxstream[testing]'" in ended.stdout

@@ -8,9 +8,18 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import reactivex as rx
+from reactivex import operators as ops
 
-from rxstream import task_observable
-from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
+from rxstream import task_observable, wait_for_task
+from rxstream.testing import (
+    FakeAsyncClient,
+    FakeClient,
+    Script,
+    VirtualTime,
+    completed,
+    run_virtual,
+)
 
 TASK = "5a1f0c9e"
 PATIENCE = 10.0
@@ -174,3 +183,98 @@ def test_a_function_for_another_process_is_handed_over_as_it_is() -> None:
         return await asyncio.get_running_loop().run_in_executor(Processes(), int, "7")
 
     assert run_virtual(main()) == (int, ("7",))
+
+
+# -- what never ends -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fake", [FakeClient, FakeAsyncClient])
+def test_a_recording_without_an_end_tells_what_was_seen(fake: Any) -> None:
+    time = VirtualTime(max_actions=50)
+    client = fake("running", scheduler=time)
+    with pytest.raises(
+        RuntimeError,
+        match=r"50 actions ran and more wait, at \d+\.0 s: .*VirtualTime\(max_actions=…\); "
+        r"\d+ emissions until then, from next at 0.0 s to next at \d+.0 s \(TaskSnapshot",
+    ):
+        time.record(task_observable(client, TASK, timeout=None))
+    with pytest.raises(RuntimeError, match="nothing was emitted until then"):
+        time.record(rx.interval(1.0).pipe(ops.ignore_elements()))
+
+
+def test_a_run_without_an_end_is_bounded_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rxstream.testing._virtual._ENDLESS", 30)
+    source = rx.interval(1.0)
+    with pytest.raises(RuntimeError, match="30 actions"):
+        VirtualTime().record(source)
+    assert len(VirtualTime().record(source, until=40)) == 40
+    with pytest.raises(RuntimeError, match="35 actions"):
+        VirtualTime(max_actions=35).record(source, until=40)
+    assert len(VirtualTime(max_actions=50).record(source.pipe(ops.take(40)))) == 41
+
+
+def test_a_loop_without_an_end_is_bounded() -> None:
+    async def endless() -> None:
+        await task_observable(FakeAsyncClient("running"), TASK, timeout=None)
+
+    with pytest.raises(RuntimeError, match=r"20 jumps .* one more at 21.0 s: .*raise max_jumps"):
+        run_virtual(endless(), max_jumps=20)
+
+
+# -- fakes in a time that nobody drives ------------------------------------------------------------
+
+NOBODY = r"^this fake lives in virtual time, .*scheduler=None"
+HOUR = Script.timeline({0: "running", 3600: completed(1)})
+
+
+def test_a_sync_fake_in_virtual_time_refuses_code_that_blocks() -> None:
+    client = FakeClient(HOUR, scheduler=VirtualTime())
+    for blocks in (
+        lambda: client.wait_for_task(TASK),
+        lambda: wait_for_task(client, TASK, timeout=None),
+        lambda: task_observable(client, TASK).run(),
+        lambda: client.get_task(TASK),
+    ):
+        with pytest.raises(RuntimeError, match=NOBODY):
+            blocks()
+    assert client.requests == []
+
+
+def test_an_async_fake_in_virtual_time_refuses_a_loop() -> None:
+    client = FakeAsyncClient(HOUR, scheduler=VirtualTime())
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match=NOBODY):
+            await client.wait_for_task(TASK)
+        with pytest.raises(RuntimeError, match=NOBODY):
+            await client.get_task(TASK)
+
+    asyncio.run(main())
+    assert client.requests == []
+
+
+def test_the_time_of_a_fake_may_be_driven_inside_a_loop() -> None:
+    async def main() -> None:
+        time = VirtualTime()
+        for fake in (FakeClient, FakeAsyncClient):
+            seen = time.record(
+                task_observable(fake(HOUR, scheduler=time), TASK, poll_interval=60, timeout=7200)
+            )
+            assert seen[-1].kind == "completed"
+
+    asyncio.run(main())
+
+
+def test_a_consumer_in_virtual_time_may_block_on_another_client() -> None:
+    time = VirtualTime()
+    bound, free = FakeClient(completed(), scheduler=time), FakeClient(completed(7))
+    got: list[Any] = []
+
+    def on_next(_: Any) -> None:
+        got.append(wait_for_task(free, TASK))
+        with pytest.raises(RuntimeError, match=NOBODY):
+            bound.get_task(TASK)
+
+    task_observable(bound, TASK).subscribe(on_next, scheduler=time)
+    time.start()
+    assert got == [7]

@@ -19,10 +19,22 @@ PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def write(folder: Path) -> int:
-    """Write all blocks, and what pyright needs to know; give how many blocks there are."""
+    """Write all blocks and the settings of both checkers; give how many blocks there are."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pyrightconfig.json").write_text(
-        json.dumps({"typeCheckingMode": "strict", "pythonVersion": "3.11"})
+        json.dumps(
+            {
+                "typeCheckingMode": "strict",
+                "pythonVersion": "3.11",
+                # The official SDKs have no types.
+                "reportMissingTypeStubs": False,
+                # A page may show an import alone.
+                "reportUnusedImport": False,
+            }
+        )
+    )
+    (folder / "mypy.ini").write_text(
+        "[mypy]\nstrict = True\n[mypy-getstream.*,stream_chat.*]\nignore_missing_imports = True\n"
     )
     count = 0
     for page in PAGES:

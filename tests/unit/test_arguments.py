@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from rxstream import Gate, backoff, task_observable, wait_for_task, wait_for_task_async
+from rxstream import (
+    Gate,
+    backoff,
+    task_observable,
+    wait_for_task,
+    wait_for_task_async,
+    wait_for_tasks,
+)
 from rxstream.errors import StreamTransportException, TaskTimeoutException
 from rxstream.testing import FakeAsyncClient, FakeClient, completed, reset, run_virtual
 
@@ -92,3 +100,57 @@ def test_the_functions_that_wait_obey_their_keywords(wait: Any) -> None:
     assert wait([reset(), completed(1)], retry=backoff.constant(0.001)) == 1
     turns = ["running"] * 5 + [completed(2)]
     assert wait(turns, poll_interval=0.001, timeout=3) == 2
+
+
+async def an_operation() -> str:
+    return "id"
+
+
+IDS: list[tuple[Any, str]] = [
+    (["a", "b"], "must be a string, not list; for many ids use tasks_observable or wait_for_tasks"),
+    (("a",), "not tuple; for many ids"),
+    (5, "task_id must be a string, not int"),
+    (None, "not NoneType; an operation that returned None left nothing to wait for"),
+]
+
+
+@pytest.mark.parametrize(("bad", "text"), IDS)
+def test_an_id_of_another_type_is_told_what_it_looks_like(bad: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        task_observable(FakeClient(completed()), bad)
+    (outcome,) = wait_for_tasks(FakeClient(completed()), [bad])
+    assert text in str(outcome.error)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_an_operation_that_was_not_awaited(many: bool) -> None:  # noqa: FBT001
+    started: Any = an_operation()
+    client = FakeClient(completed())
+
+    def wait(started: Any) -> None:
+        if many:
+            next(wait_for_tasks(client, [started])).unwrap()
+        else:
+            task_observable(client, started)
+
+    with pytest.raises(TypeError, match=r"not coroutine: did you forget await\?"):
+        wait(started)
+    del started
+    gc.collect()  # no warning that it was never awaited: it would be an error
+
+
+@pytest.mark.parametrize("name", ["poll_interval", "retry"])
+@pytest.mark.parametrize(
+    "made", [backoff.exponential, backoff.constant, backoff.constant(1).jittered]
+)
+def test_a_schedule_that_was_not_called(name: str, made: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} is {made.__name__} itself.*call it"):
+        task_observable(FakeClient(completed()), "x", **{name: made})
+
+
+@pytest.mark.parametrize("name", ["poll_interval", "retry"])
+@pytest.mark.parametrize("pauses", [[1, 2], (1, 2), "1"])
+def test_a_list_is_no_schedule(name: str, pauses: Any) -> None:
+    text = f"a schedule of rxstream.backoff, .*iterator of seconds.*not {type(pauses).__name__}"
+    with pytest.raises(TypeError, match=text):
+        task_observable(FakeClient(completed()), "x", **{name: pauses})

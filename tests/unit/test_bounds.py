@@ -155,11 +155,11 @@ def test_the_printed_form_of_a_snapshot_is_bounded() -> None:
     values = {"result": deep(900), "error": HUGE, "raw": {"a": LONG}, "duration": LONG}
     snapshot = TaskSnapshot("t1\x1b", "running\n", **values)
     for found in (repr(snapshot), repr(TaskOutcome("t1", snapshot, ValueError(LONG)))):
-        assert len(found) < 40_000
+        assert len(found) < 500
         assert found.isprintable()
+        assert "raw" not in found
     assert repr(TaskSnapshot("t1", result={"a": 1})) == (
-        "TaskSnapshot(task_id='t1', status='unknown', result={'a': 1}, error=None, "
-        "created_at=None, updated_at=None, duration=None, rate_limit=None, raw=None)"
+        "TaskSnapshot(task_id='t1', result={'a': 1})"
     )
 
 

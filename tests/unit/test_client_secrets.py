@@ -73,7 +73,9 @@ def test_exceptions_show_no_secret_though_the_answer_does(
     wire = Wire(client_kind, answering(body, status))
     argument = "t1" if operation == "get_task" else ["m:c"]
     if status == 200 and operation == "delete_channels" and body is ECHO:
-        assert wire.call(operation, argument) is None
+        handle = wire.call(operation, argument)
+        assert handle.task_id is None
+        assert hides(repr(handle))
         return
     with pytest.raises(errors.StreamException) as caught:
         wire.call(operation, argument)

@@ -19,8 +19,9 @@ from reactivex.disposable import Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
-from rxstream import TaskSnapshot, backoff, task_observable, tasks_observable
+from rxstream import TaskSnapshot, backoff, start_tasks, task_observable, tasks_observable
 from rxstream import operators as rxs
+from rxstream.hub import TaskHub
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -29,6 +30,7 @@ from rxstream.testing import (
     completed,
     run_virtual,
 )
+from tests.starting import AsyncStarter, Starter
 from tests.support import TASK
 from tests.unit.test_operator_laws import OPERATORS
 
@@ -67,6 +69,10 @@ def by_client(kind: Any) -> Callable[[Any], Observable[Any]]:
     return lambda scheduler: task_observable(kind(ANSWERS, scheduler=scheduler), TASK)
 
 
+def by_hub(kind: Any) -> Callable[[Any], Observable[Any]]:
+    return lambda scheduler: TaskHub(kind(ANSWERS, scheduler=scheduler)).observe(TASK)
+
+
 SOURCES: dict[str, Callable[[Any], Observable[Any]]] = {
     "within subscribe": lambda _: Observable(within_subscribe),
     "catching": lambda _: Observable(catching),
@@ -74,6 +80,8 @@ SOURCES: dict[str, Callable[[Any], Observable[Any]]] = {
     "later": later,
     "sync": by_client(FakeClient),
     "async": by_client(FakeAsyncClient),
+    "sync hub": by_hub(FakeClient),
+    "async hub": by_hub(FakeAsyncClient),
 }
 
 
@@ -89,6 +97,19 @@ def many(ids: Any) -> Any:
     )
 
 
+def starting(*, waited: bool = False) -> Any:
+    def starts(source: Any, scheduler: Any) -> Observable[Any]:
+        if isinstance(scheduler, AsyncIOScheduler):
+            client: Starter = AsyncStarter(lambda *_: "an-id", on_loop=True)
+        else:
+            client = Starter(lambda *_: "an-id")
+        items = source.pipe(ops.map(lambda snapshot: snapshot.status))
+        started = start_tasks(client.delete_things, items, batch_size=1)
+        return tasks_observable(client, started) if waited else started
+
+    return lambda source: reactivex.defer(lambda scheduler: starts(source, scheduler))
+
+
 PIPELINES: dict[str, Callable[[], Any]] = OPERATORS | {
     "cancel_on of a quiet one": lambda: rxs.cancel_on(threading.Event()),
     "fan_in of a catching one": lambda: rxs.fan_in(
@@ -97,6 +118,8 @@ PIPELINES: dict[str, Callable[[], Any]] = OPERATORS | {
     "fan_in within subscribe": lambda: rxs.fan_in(lambda _: Observable(within_subscribe)),
     "tasks_observable": lambda: many(lambda snapshot: f"{TASK}-{snapshot.status}"),
     "tasks_observable of no ids": lambda: many(lambda _: None),
+    "start_tasks": starting,
+    "start_tasks, waited for": lambda: starting(waited=True),
     "two in a row": lambda: reactivex.compose(rxs.deadline(60), rxs.log_to()),
 }
 

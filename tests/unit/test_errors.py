@@ -47,6 +47,10 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         errors.TaskTimeoutException(task_id="t1", timeout=2.5, last=LAST, polls=4),
         {"task_id": "t1", "timeout": 2.5, "last": LAST, "polls": 4, "error_type": "timeout"},
     ),
+    (
+        errors.TaskStalledException(task_id="t1", timeout=2.5, last=LAST, polls=4),
+        {"task_id": "t1", "timeout": 2.5, "last": LAST, "polls": 4, "error_type": "timeout"},
+    ),
     (errors.StreamTaskException(**TASK_FIELDS), TASK_FIELDS),
     (
         errors.TaskCancelledException(task_id="t1", last=LAST),
@@ -64,6 +68,10 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         errors.DescribedException(type_name="httpx.ReadError", text="gone"),
         {"type_name": "httpx.ReadError", "text": "gone"},
     ),
+    (
+        errors.InDoubtException(operation="delete_users", items=["u1", "u2"], message="reset"),
+        {"operation": "delete_users", "items": ("u1", "u2")},
+    ),
 ]
 every_example = pytest.mark.parametrize(
     ("error", "fields"), EXAMPLES, ids=[type(error).__name__ for error, _ in EXAMPLES]
@@ -79,11 +87,13 @@ every_example = pytest.mark.parametrize(
         (errors.StreamTransportException, errors.StreamException),
         (errors.TaskTimeoutException, errors.StreamTransportException),
         (errors.TaskTimeoutException, TimeoutError),
+        (errors.TaskStalledException, errors.TaskTimeoutException),
         (errors.StreamTaskException, errors.StreamException),
         (errors.TaskCancelledException, errors.StreamException),
         (errors.InvalidResponseException, errors.StreamException),
         (errors.JournalException, errors.StreamException),
         (errors.DescribedException, errors.StreamException),
+        (errors.InDoubtException, errors.StreamException),
     ],
 )
 def test_a_class_is_caught_as_its_parent(
@@ -101,14 +111,15 @@ def test_branches_are_apart() -> None:
         errors.InvalidResponseException,
         errors.JournalException,
         errors.DescribedException,
+        errors.InDoubtException,
     )
     for one in branches:
         assert [other for other in branches if issubclass(one, other)] == [one]
 
 
-def test_only_the_deadline_is_a_timeout_error() -> None:
+def test_only_what_took_too_long_is_a_timeout_error() -> None:
     caught = [type(error) for error, _ in EXAMPLES if isinstance(error, TimeoutError)]
-    assert caught == [errors.TaskTimeoutException]
+    assert caught == [errors.TaskTimeoutException, errors.TaskStalledException]
 
 
 def test_every_example_is_listed_and_every_class_has_one() -> None:
@@ -238,3 +249,12 @@ def test_mutable_arguments_are_copied() -> None:
     fields["c"] = "d"
     details.append(2)
     assert (error.exception_fields, error.details) == ({"a": "b"}, [1])
+
+
+def test_a_start_in_doubt_names_its_operation_and_the_first_items() -> None:
+    few = errors.InDoubtException(operation="delete_users", items=["u1"], message="reset")
+    assert str(few) == "Stream may have started delete_users with 1 items (['u1']), or not: reset"
+    many = errors.InDoubtException(operation="delete_users", items=[f"u{n}" for n in range(100)])
+    shown = "['u0', 'u1', 'u2'], …"
+    assert str(many) == f"Stream may have started delete_users with 100 items ({shown}), or not"
+    assert len(many.items) == 100

@@ -267,7 +267,7 @@ def test_a_long_list_leaves_the_loop_room_to_breathe() -> None:
 
 @pytest.mark.parametrize("ids", [None, 3, "abc", b"abc"])
 def test_the_source_is_checked(ids: Any) -> None:
-    with pytest.raises(TypeError, match="task_ids"):
+    with pytest.raises(TypeError, match="tasks must"):
         tasks_observable(FakeClient(completed()), ids)
 
 

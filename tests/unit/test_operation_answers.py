@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from typing import Any, NoReturn
 
 import httpx
@@ -14,6 +15,7 @@ from tests.wire import CLIENT_KINDS, SECRET, STARTED, Wire, answering
 every_kind_of_client = pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 
 MINE = KeyError("mine")
+RESET = httpx.ReadError("reset")
 CALLS: list[tuple[str, tuple[Any, ...]]] = [
     ("get_task", ("t1",)),
     ("delete_channels", (["m:c"],)),
@@ -125,6 +127,39 @@ def test_bad_answers_raise(
         Wire(client_kind, answering(body, status)).call(operation, *args)
     assert type(caught.value) is kind
     assert vars(caught.value)["status_code"] == status
+
+
+@every_kind_of_client
+@every_call
+@pytest.mark.parametrize("answer", [(500, b"no"), (200, b"<html>"), None], ids=str)
+def test_an_error_tells_which_request_it_was(
+    client_kind: str, operation: str, args: Any, answer: Any
+) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if answer is None:
+            raise RESET
+        return httpx.Response(answer[0], content=answer[1])
+
+    wire = Wire(client_kind, respond)
+    with pytest.raises(errors.StreamException) as caught:
+        wire.call(operation, *args)
+    sent = wire.only.headers["x-client-request-id"]
+    assert caught.value.request_id == sent
+    assert pickle.loads(pickle.dumps(caught.value)).request_id == sent
+
+
+def test_an_error_of_no_request_has_no_id() -> None:
+    error = errors.StreamTaskException(task_id="t1")
+    assert error.request_id is None
+    assert pickle.loads(pickle.dumps(error)).request_id is None
+
+
+@every_kind_of_client
+def test_the_rate_limit_has_the_official_name_too(client_kind: str) -> None:
+    limits = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "9", "x-ratelimit-reset": "1"}
+    with pytest.raises(errors.StreamRateLimitException) as caught:
+        Wire(client_kind, answering(b"", 429, **limits)).call("get_task", "t1")
+    assert caught.value.rate_limit_info is caught.value.rate_limit is not None
 
 
 @every_kind_of_client

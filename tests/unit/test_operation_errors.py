@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -9,26 +11,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream import AsyncStreamClient
+from rxstream import AsyncStreamClient, StreamClient
+from rxstream._batch import batch_of
 from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNSENDABLE = chr(0xD800)
+NO_ZONE = datetime(2024, 5, 1, 12)  # noqa: DTZ001 -- the fault that is tried
 
 every_kind_of_client = pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 
 # Each operation that takes a list: its arguments around the list, the list's name, its maximum.
 LISTS: list[tuple[str, Callable[[Any], tuple[Any, ...]], str, int | None]] = [
     ("delete_channels", lambda values: (values,), "cids", 100),
-    ("export_channels", lambda values: (values,), "channels", 25),
+    ("export_channels", lambda values: (values,), "channels", 100),
     ("delete_users", lambda values: (values,), "user_ids", 100),
-    ("deactivate_users", lambda values: (values,), "user_ids", None),
-    ("reactivate_users", lambda values: (values,), "user_ids", None),
+    ("deactivate_users", lambda values: (values,), "user_ids", 100),
+    ("reactivate_users", lambda values: (values,), "user_ids", 100),
     ("export_users", lambda values: (values,), "user_ids", 25),
     ("import_block_list", lambda values: ("b", values), "items", None),
-    ("delete_feeds_batch", lambda values: (values,), "feeds", None),
+    ("delete_feeds_batch", lambda values: (values,), "feeds", 100),
 ]
 every_list = pytest.mark.parametrize(
     ("operation", "around", "name", "maximum"), LISTS, ids=[case[0] for case in LISTS]
@@ -40,6 +44,9 @@ TEXTS: list[tuple[str, Callable[[Any], tuple[Any, ...]], str]] = [
     ("channel_batch_update", lambda value: (value, {}), "operation"),
     ("import_block_list", lambda value: (value, ["w"]), "id"),
     ("bulk_image_moderation", lambda value: (value,), "csv_file"),
+    ("check_moderation", lambda value: (value, "e", "u"), "entity_type"),
+    ("check_moderation", lambda value: ("t", value, "u"), "entity_id"),
+    ("check_moderation", lambda value: ("t", "e", value), "entity_creator_id"),
     ("delete_call", lambda value: (value, "c"), "type"),
     ("delete_call", lambda value: ("default", value), "id"),
     ("delete_feed", lambda value: (value, "f"), "feed_group_id"),
@@ -50,7 +57,11 @@ TEXTS: list[tuple[str, Callable[[Any], tuple[Any, ...]], str]] = [
 every_text = pytest.mark.parametrize(
     ("operation", "around", "name"), TEXTS, ids=[f"{case[0]}-{case[2]}" for case in TEXTS]
 )
-PATHS = [case for case in TEXTS if case[2] not in {"operation", "csv_file"}]
+PATHS = [
+    case
+    for case in TEXTS
+    if case[2] not in {"operation", "csv_file"} and case[0] != "check_moderation"
+]
 
 
 def refused(
@@ -69,7 +80,9 @@ def test_no_more_is_sent_than_stream_takes(
 ) -> None:
     most = maximum or 1_000
     wire = Wire(client_kind, answering())
-    assert wire.call(operation, *around([f"m:{n}" for n in range(most)])) == "t1"
+    values = [f"m:{n}" for n in range(most)]
+    handle = wire.call(operation, *around(iter(values)))
+    assert (handle.task_id, handle.items) == ("t1", tuple(values))
     assert len(wire.requests) == 1
     if maximum is not None:
         too_many = (f"m:{n}" for n in range(maximum + 1))
@@ -134,7 +147,65 @@ def test_optional_lists_are_checked_too(keywords: dict[str, Any], name: str) -> 
         wire.call("channel_batch_update", "op", {}, **keywords)
     with pytest.raises(TypeError, match=r"^include_fields must "):
         wire.call("export_channels", ["m:c"], include_fields="id")
+    too_many = [{"user_id": f"u{n}"} for n in range(101)]
+    with pytest.raises(
+        ValueError, match=r"^members holds 101 entries, and Stream takes at most 100"
+    ):
+        wire.call("channel_batch_update", "addMembers", {}, members=too_many)
     assert wire.requests == []
+
+
+@every_kind_of_client
+@pytest.mark.parametrize(
+    ("operation", "args", "keywords", "name"),
+    [
+        (
+            *("channel_batch_update", ("op", {}), {"hide_history_before": NO_ZONE}),
+            "hide_history_before",
+        ),
+        (
+            *("export_channels", ([{"cid": "m:c", "messages_since": NO_ZONE}],), {}),
+            "messages_since of channels",
+        ),
+        (
+            *("check_moderation", ("t", "e", "u"), {"content_published_at": NO_ZONE}),
+            "content_published_at",
+        ),
+    ],
+)
+def test_a_time_without_a_zone_is_refused_with_what_to_write(
+    client_kind: str, operation: str, args: Any, keywords: Any, name: str
+) -> None:
+    wire = Wire(client_kind, answering())
+    with pytest.raises(ValueError, match=rf"^{name} must be a datetime with a zone.*tzinfo=UTC"):
+        wire.call(operation, *args, **keywords)
+    assert wire.requests == []
+
+
+@every_kind_of_client
+@pytest.mark.parametrize(("size", "kind"), [(0, ValueError), (-1, ValueError), ("5", TypeError)])
+def test_a_chunk_has_one_word_or_more(client_kind: str, size: Any, kind: type[Exception]) -> None:
+    wire = Wire(client_kind, answering())
+    with pytest.raises(kind, match=r"^chunk_size "):
+        wire.call("import_block_list", "b", ["w"], chunk_size=size)
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize("kind", [StreamClient, AsyncStreamClient])
+@pytest.mark.parametrize(
+    ("operation", "around", "name", "maximum"), LISTS, ids=[c[0] for c in LISTS]
+)
+def test_each_operation_tells_how_much_it_takes(
+    kind: Any, operation: str, around: Any, name: str, maximum: int | None
+) -> None:
+    client = kind("key", SECRET)
+    for method in (getattr(client, operation), partial(partial(getattr(client, operation)), x=1)):
+        batch = batch_of(method)
+        assert batch is not None
+        assert (batch.items, batch.maximum) == (name, maximum)
+        assert batch.default_size == (25 if operation == "export_channels" else maximum)
+    assert batch_of(client.delete_call) is None
+    assert batch_of(print) is None
 
 
 def test_the_async_client_refuses_at_the_call_and_not_at_the_await() -> None:

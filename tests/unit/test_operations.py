@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 import rxstream
-from rxstream import AsyncStreamClient, StreamClient
-from tests.wire import CLIENT_KINDS, SECRET, Wire, answering
+from rxstream import AsyncStreamClient, AsyncTaskHandle, StreamClient, TaskHandle
+from tests.wire import CLIENT_KINDS, SECRET, STARTED, Wire, answering
 
 WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 WHEN_TEXT = "2024-05-01T12:00:00+00:00"
@@ -106,6 +106,19 @@ OPERATIONS: list[tuple[str, tuple[Any, ...], dict[str, Any], str, str, Any]] = [
         {"csv_file": "https://example.com/i.csv"},
     ),
     (
+        "check_moderation",
+        ("message", "m1", "u1"),
+        {"content_published_at": WHEN, "moderation_payload": {"texts": ["hi"]}, "user_id": None},
+        *("POST", "/moderation/check"),
+        {
+            "entity_type": "message",
+            "entity_id": "m1",
+            "entity_creator_id": "u1",
+            "content_published_at": WHEN_TEXT,
+            "moderation_payload": {"texts": ["hi"]},
+        },
+    ),
+    (
         "delete_call",
         ("default", "c:1"),
         {"hard": True},
@@ -134,7 +147,7 @@ OPERATIONS: list[tuple[str, tuple[Any, ...], dict[str, Any], str, str, Any]] = [
         *("POST", "/feeds/users/u1/delete"),
         {"hard_delete": True},
     ),
-    ("export_feed_user_data", ("u1",), {}, "POST", "/feeds/users/u1/export", {}),
+    ("export_feed_user_data", ("u1",), {}, "POST", "/feeds/users/u1/export", None),
     ("get_task", ("t1",), {}, "GET", "/tasks/t1", None),
 ]
 SIMPLEST = {name: args for name, args, *_ in OPERATIONS}
@@ -152,7 +165,12 @@ def test_each_operation_sends_what_stream_expects(
     wire = Wire(client_kind, answering())
     got = wire.call(operation, *args, **keywords)
     sent = wire.only
-    assert (got.task_id if operation == "get_task" else got) == "t1"
+    assert got.task_id == "t1"
+    if operation != "get_task":
+        kind = TaskHandle if client_kind == "sync" else AsyncTaskHandle
+        assert type(got) is kind
+        assert (got.operation, got.error, got.answer) == (operation, None, STARTED)
+        assert str(got) == "t1"
     assert sent.method == method
     where, _, query = sent.url.raw_path.decode().partition("?")
     assert where == f"/api/v2{path}"
@@ -169,7 +187,7 @@ def test_every_public_operation_is_in_the_table() -> None:
             name
             for name, member in inspect.getmembers(kind, inspect.isfunction)
             if not name.startswith("_")
-            and name not in {"wait_for_task", "new_call", "close", "aclose"}
+            and name not in {"wait_for_task", "wait_for_tasks", "new_call", "close", "aclose"}
         }
         assert methods == set(SIMPLEST)
 
@@ -195,4 +213,5 @@ def test_each_request_carries_the_same_headers_and_an_id_of_its_own(
 @pytest.mark.parametrize("operation", STARTING)
 @pytest.mark.parametrize("client_kind", CLIENT_KINDS)
 def test_no_task_id_is_nothing_to_wait_for(client_kind: str, operation: str, body: Any) -> None:
-    assert Wire(client_kind, answering(body)).call(operation, *SIMPLEST[operation]) is None
+    handle = Wire(client_kind, answering(body)).call(operation, *SIMPLEST[operation])
+    assert (handle.task_id, handle.answer, str(handle)) == (None, body, "")

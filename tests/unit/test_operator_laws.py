@@ -14,6 +14,7 @@ from rich.console import Console
 from rxstream import TaskSnapshot, backoff, task_observable
 from rxstream import operators as rxs
 from rxstream.errors import StreamTaskException, StreamTransportException
+from rxstream.hub import TaskHub
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import (
     Emission,
@@ -44,6 +45,7 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "deadline": lambda: rxs.deadline(11.25),
     "distinct_status": rxs.distinct_status,
     "result": rxs.result,
+    "stalled": lambda: rxs.stalled(6.25),
     "settle": lambda: rxs.settle(TASK),
     "progress": lambda: reactivex.compose(rxs.settle(TASK), rxs.progress(1)),
     "fan_in": lambda: rxs.fan_in(reactivex.just, 2),
@@ -77,9 +79,22 @@ each_operator = pytest.mark.parametrize("name", OPERATORS)
 at_random = settings(max_examples=60, deadline=None)
 
 
+HOW: dict[str, Any] = {
+    "poll_interval": 1.0,
+    "timeout": 15.0,
+    "retry": backoff.constant(0.5).limited(2),
+}
+
+
 def wait(client: Any) -> Observable[TaskSnapshot]:
-    retry = backoff.constant(0.5).limited(2)
-    return task_observable(client, TASK, poll_interval=1.0, timeout=15.0, retry=retry)
+    return task_observable(client, TASK, **HOW)
+
+
+def shared(client: Any) -> Observable[TaskSnapshot]:
+    return TaskHub(client, **HOW).observe(TASK)
+
+
+WAITS = st.sampled_from([wait, shared])
 
 
 def told(emissions: list[Emission]) -> list[Any]:
@@ -95,8 +110,10 @@ def told(emissions: list[Emission]) -> list[Any]:
 
 @each_operator
 @at_random
-@given(ANSWERS, FAKES)
-def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, fake: Any) -> None:
+@given(ANSWERS, FAKES, WAITS)
+def test_any_number_of_items_then_one_end_then_silence(
+    name: str, script: Any, fake: Any, wait: Any
+) -> None:
     time = VirtualTime()
     client = fake(script, scheduler=time)
     seen = time.record(wait(client).pipe(OPERATORS[name]()), until=1_000)
@@ -107,8 +124,10 @@ def test_any_number_of_items_then_one_end_then_silence(name: str, script: Any, f
 
 @each_operator
 @at_random
-@given(ANSWERS, FAKES)
-def test_cold_and_each_subscription_on_its_own(name: str, script: Any, fake: Any) -> None:
+@given(ANSWERS, FAKES, WAITS)
+def test_cold_and_each_subscription_on_its_own(
+    name: str, script: Any, fake: Any, wait: Any
+) -> None:
     made: list[Any] = []
 
     def source(scheduler: Any) -> Observable[TaskSnapshot]:
@@ -125,8 +144,8 @@ def test_cold_and_each_subscription_on_its_own(name: str, script: Any, fake: Any
 
 @each_operator
 @at_random
-@given(ANSWERS, FAKES, MOMENTS)
-def test_disposing_leaves_nothing(name: str, script: Any, fake: Any, at: float) -> None:
+@given(ANSWERS, FAKES, WAITS, MOMENTS)
+def test_disposing_leaves_nothing(name: str, script: Any, fake: Any, wait: Any, at: float) -> None:
     time = VirtualTime()
     client = fake(script, scheduler=time)
     seen: list[float] = []
@@ -147,9 +166,9 @@ def test_disposing_leaves_nothing(name: str, script: Any, fake: Any, at: float) 
 
 @each_operator
 @at_random
-@given(ANSWERS, FAKES, st.integers(1, 4))
+@given(ANSWERS, FAKES, WAITS, st.integers(1, 4))
 def test_a_consumers_exception_surfaces_once_and_triggers_nothing(
-    name: str, script: Any, fake: Any, number: int
+    name: str, script: Any, fake: Any, wait: Any, number: int
 ) -> None:
     time = VirtualTime()
     client = fake(script, scheduler=time)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -14,8 +16,11 @@ import pytest
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
-PRELUDE = """
-import asyncio, sys
+# Seconds after which a process tells where it hangs, and after which nobody waits for it.
+TELLS, PATIENCE = 60, 90
+PRELUDE = f"""
+import asyncio, faulthandler, sys
+faulthandler.dump_traceback_later({TELLS}, exit=True, file=2)
 from reactivex import operators as ops
 from rxstream import tasks_observable
 from rxstream.progress_bar import progress_bar
@@ -58,22 +63,24 @@ def ended(
     )
     os.close(slave)
     seen = b""
-    frames = 0
+    started = interrupt_after = time.monotonic()
     try:
         while True:
-            try:
-                piece = os.read(master, 65_536)
-            except OSError:  # nobody has it open any more
-                break
-            if not piece:
-                break
-            seen += piece
-            if interrupt_at and interrupt_at.encode() in seen:
-                # Python may not notice one while it waits for a lock; whoever sits there presses
-                # Ctrl-C again after a while.
-                if frames % 10 == 0 and b"KeyboardInterrupt" not in seen:
-                    process.send_signal(by)
-                frames += 1
+            now = time.monotonic()
+            assert now < started + PATIENCE, f"it does not end: {seen[-2_000:]!r}"
+            if select.select([master], [], [], 1)[0]:
+                try:
+                    piece = os.read(master, 65_536)
+                except OSError:  # nobody has it open any more
+                    break
+                if not piece:
+                    break
+                seen += piece
+            # Python may not notice one while it waits for a lock, and drops one in a finaliser;
+            # whoever sits there presses Ctrl-C again after a while.
+            if interrupt_at and interrupt_at.encode() in seen and now >= interrupt_after:
+                process.send_signal(by)
+                interrupt_after = now + 5
         piped, _ = process.communicate(timeout=30)
     finally:
         process.kill()
@@ -199,6 +206,7 @@ def test_what_is_no_terminal_stays_quiet_whatever_the_environment_says(name: str
         check=True,
         capture_output=True,
         env={**os.environ, name: "1", "TERM": "xterm"},
+        timeout=PATIENCE,
     )
     assert not done.stdout
     assert not done.stderr

@@ -186,7 +186,7 @@ def test_deeply_nested_errors_are_read() -> None:
     + [("{}", None), ('{"taskId": "t1"}', None)],
 )
 def test_a_started_task_has_an_id_or_nothing_to_wait_for(body: str, task_id: str | None) -> None:
-    assert read_started(201, {}, body.encode()) == task_id
+    assert read_started(201, {}, body.encode()) == (task_id, json.loads(body))
 
 
 @pytest.mark.parametrize(

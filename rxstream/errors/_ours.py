@@ -1,13 +1,19 @@
-"""What comes from a journal."""
+"""What comes from starts and from journals."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from .._text import cut
+from .._text import brief, cut
 from ._stream import StreamException
 
-__all__ = ["DescribedException", "JournalException", "JournalFailure"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DescribedException", "InDoubtException", "JournalException", "JournalFailure"]
+
+# So many items of a start are named in the text of an exception.
+_SHOWN: Final = 3
 
 JournalFailure: TypeAlias = Literal[
     "locked",
@@ -21,6 +27,27 @@ JournalFailure: TypeAlias = Literal[
     "not_json",
     "unusable",
 ]
+
+
+class InDoubtException(StreamException):
+    """Nobody knows whether Stream got a start, so it is not repeated; `__cause__` says why."""
+
+    def __init__(self, *, operation: str, items: Sequence[Any] = (), message: str = "") -> None:
+        """Make an exception for one start.
+
+        Args:
+            operation: The name of the operation.
+            items: What it was to start with.
+            message: What happened.
+        """
+        self.operation = operation
+        self.items = tuple(items)
+        shown = brief(list(self.items[:_SHOWN]))
+        super().__init__(
+            f"Stream may have started {operation} with {len(self.items)} items"
+            f" ({shown}{', …' if len(self.items) > _SHOWN else ''}), or not"
+            + (f": {message}" if message else "")
+        )
 
 
 class JournalException(StreamException):

@@ -1,0 +1,3 @@
+"""Bridges to other libraries, one module each; none is imported unless you do."""
+
+__all__: list[str] = []
