@@ -47,7 +47,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "operators": ALL_PRIVATE - {"_shared", "_call"} | {"_wait", "errors"},
     "webhooks": {"_checks", "_merge", "_text", "_time", "_wire", "errors"},
     "hub": {"_checks", "_shared", "_wait", "backoff"},
-    "client": {"_batch", "_checks", "_shared", "_text", "_time", "_values", "_version"}
+    "client": {"_batch", "_checks", "_shared", "_store", "_text", "_time", "_values", "_version"}
     | {"_wait", "_wire", "backoff", "errors"},
     "journal": {"_records", "_shared", "_store", "_time", "_values", "_wait", "errors"},
     "progress_bar": {"_checks", "_text", "_time", "_gate", "_merge", "_wait"},

@@ -49,7 +49,8 @@ class Inbox:
         self._lock = threading.Lock()
         self._answers: deque[tuple[Deal, Any, Any, Exception | None]] = deque()
         self._is_called = False
-        self._is_closed = False
+        self.is_closed = False
+        """Whether nothing more is dealt with."""
         self._awaited = 0
         self._stalled: Callable[[], None] | None = None
 
@@ -75,7 +76,7 @@ class Inbox:
 
     def close(self) -> None:
         """Deal with nothing more."""
-        self._is_closed = True
+        self.is_closed = True
 
     def _take(self, deal: Deal, about: Any, answer: Any, error: Exception | None) -> None:
         self._answers.append((deal, about, answer, error))
@@ -93,7 +94,7 @@ class Inbox:
         with self._lock:
             self._is_called = False
         dealt = 0
-        while dealt < _IN_A_ROW and self._answers and not self._is_closed:
+        while dealt < _IN_A_ROW and self._answers and not self.is_closed:
             deal, about, answer, error = self._answers.popleft()
             dealt += 1
             if error is not None:
@@ -101,7 +102,7 @@ class Inbox:
                 self._fail(error)
             else:
                 deal(about, answer)
-        if self._is_closed:
+        if self.is_closed:
             return
         self._after()
         if self._answers:

@@ -82,8 +82,8 @@ class Journalled:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the event loop that should act is closed."""
-        return self._clock.is_closed
+        """Whether it is closed, or the event loop that should act is."""
+        return self._inbox.is_closed or self._clock.is_closed
 
     def bounded(self, items: Items[T]) -> Items[T]:
         """Ask for items only while the store keeps up."""

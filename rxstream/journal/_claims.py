@@ -37,6 +37,8 @@ class Claims:
 
     def want(self, holder: Holder, entry: Entry) -> None:
         """Let a holder take an entry, now or when it is given back."""
+        if holder.is_gone:  # it has asked on one thread while it was ended on another
+            return
         name, book = entry[:2], self._book_of(holder)
         held_by = self._holders.setdefault(name, holder)
         if held_by.is_gone:

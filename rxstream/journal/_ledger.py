@@ -107,13 +107,12 @@ class Ledger:
                     then(False, None)  # noqa: FBT003 -- the answer
             case Take(then, holder, room):
                 self._claims.take(holder, room, then)
-            case Beat(then, holder, leaves):
-                if leaves:
-                    self._claims.leave(holder)
+            case Beat():
+                # After what was added before: that is wanted once it is durable.
                 if self._group.then:
-                    self._group.then.append((_answer, verb, []))
+                    self._group.then.append((self._beaten, verb, []))
                 else:
-                    then([], None)
+                    self._beaten(verb, [])
 
     def _add(self, verb: Add, known: dict[tuple[str, str], Known]) -> None:
         entry, group = verb.entry, self._group
@@ -141,6 +140,7 @@ class Ledger:
         self._claims.ended(put.entry, put.record)
         verb.then(is_this_one, None)
 
-
-def _answer(verb: Verb, answer: object) -> None:
-    verb.then(answer, None)
+    def _beaten(self, verb: Verb, lost: object) -> None:
+        if cast("Beat", verb).leaves:
+            self._claims.leave(verb.holder)
+        verb.then(lost, None)

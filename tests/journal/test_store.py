@@ -204,6 +204,14 @@ def test_who_has_left_gets_nothing(store: Any) -> None:
     assert take(store, gone) == [Taken(A)]
 
 
+def test_who_leaves_before_its_entry_is_durable_holds_nothing(store: Any) -> None:
+    gone, other = Me(), Me()
+    store.add(gone, A, Answer())
+    store.beat(gone, Answer(), leaves=True)
+    add(store, other, A)
+    assert take(store, other) == [Taken(A)]
+
+
 def test_who_is_gone_without_a_word_holds_nothing(store: Any) -> None:
     gone, other = Me(), Me()
     add(store, gone, A)

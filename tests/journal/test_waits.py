@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from reactivex import operators as ops
 from reactivex.subject import Subject
 
-from rxstream import Gate, TaskOutcome, backoff, tasks_observable
+from rxstream import (
+    Gate,
+    TaskHandle,
+    TaskOutcome,
+    backoff,
+    tasks_observable,
+    wait_for_tasks,
+    wait_for_tasks_async,
+)
 from rxstream._records import from_record
 from rxstream._store import WAIT, Entry, Known
 from rxstream.errors import (
@@ -601,3 +609,38 @@ def test_a_loop_that_ends_under_its_waits_holds_nothing(path: Path) -> None:
         client = FakeAsyncClient(completed(1))
         (outcome,) = asyncio.run(outcomes_of(tasks_observable(client, ["a"], journal=journal)))
     assert outcome.result == 1
+
+
+def test_in_a_loop(path: Path) -> None:
+    ids = [f"t{number}" for number in range(250)]
+
+    async def all_of(client: Any, journal: Any) -> list[TaskOutcome]:
+        outcomes = wait_for_tasks_async(client, ids, journal=journal, poll_interval=0.001)
+        return [outcome async for outcome in outcomes]
+
+    with Journal(path) as journal:
+        client = FakeClient(Script.turns("running", completed(1)))
+        first = []
+        for outcome in wait_for_tasks(client, ids, journal=journal, poll_interval=0.001):
+            first.append(outcome)
+            if len(first) == 100:
+                break
+        other = FakeAsyncClient(Script.turns("running", completed(1)))
+        found = asyncio.run(all_of(other, journal))
+        assert sorted(outcome.task_id for outcome in found) == sorted(ids)
+        assert sum(outcome.replayed for outcome in found) >= 100
+        assert other.polls() == 2 * sum(not outcome.replayed for outcome in found)
+        again = list(wait_for_tasks(client, ids, journal=journal))
+        assert all(outcome.replayed for outcome in again)
+
+
+def test_the_items_of_a_handle_are_recorded(store: Any) -> None:
+    handles = [TaskHandle("a", "delete_users", ("u1", "u2")), "b"]
+    (a, b), _ = play(store, completed(1), handles)
+    assert (a.items, b.items) == (("u1", "u2"), ())
+    (a, b), client = play(store, completed(1), ["a", "b"])
+    assert client.polls() == 0
+    assert (a.items, b.items) == (("u1", "u2"), ())
+    (a, b), _ = play(store, completed(1), [TaskHandle("a", "x", ("u3",)), "b"])
+    assert a.items == ("u3",)
+    assert a.replayed
