@@ -155,7 +155,7 @@ class _Log:
             error=error,
         )
         if error is None:
-            self._write(self._level, one_line(status), fields)
+            self._write(self._level, one_line(status or "completed"), fields)
         else:
             self._write(max(self._level, logging.WARNING), _end_of(error), fields)
 
