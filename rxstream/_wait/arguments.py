@@ -156,9 +156,7 @@ def _way_out(value: object) -> str:
     found = {
         ".data.task_id": attribute(attribute(value, "data"), "task_id"),
         ".task_id": attribute(value, "task_id"),
-        "['task_id']": (to_mapping(value if isinstance(value, dict) else None) or {}).get(
-            "task_id"
-        ),
+        "['task_id']": (to_mapping(value) or {}).get("task_id"),
     }
     place = next((place for place, task_id in found.items() if isinstance(task_id, str)), None)
     return "" if place is None else f"; pass its {place}"
