@@ -183,6 +183,8 @@ class TaskOutcome(Generic[T_co]):
     """How long the wait took, in seconds."""
     items: tuple[Any, ...] = ()
     """What the task was started with, if the wait was for a handle."""
+    replayed: bool = field(default=False, compare=False)
+    """Whether a journal gave it: the wait was over before, and is not repeated."""
 
     @property
     def ok(self) -> bool:

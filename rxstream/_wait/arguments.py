@@ -97,17 +97,19 @@ class WaitArguments:
             is_interrupted=interruption_of(lock),
             open_waits=open_waits_of(self._client),
         )
-        return Waits(context)
+        return Waits(context, self._client)
 
 
 class Waits:
     """Makes the waits of one subscription."""
 
-    __slots__ = ("_context", "clock")
+    __slots__ = ("_context", "client", "clock", "cut")
 
-    def __init__(self, context: WaitContext) -> None:
+    def __init__(self, context: WaitContext, client: Any) -> None:
         self._context = context
+        self.client = client
         self.clock = context.clock
+        self.cut = context.cut
 
     def close(self) -> None:
         """Let none of them poll any more, whichever is disposed first."""

@@ -51,6 +51,7 @@ from rxstream import (
 )
 from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
+from rxstream.journal import AGAIN, Journal, JournalCounts, JournalReader, MemoryJournal
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, TaskServer, VirtualTime, run_virtual
 from rxstream.webhooks import (
@@ -380,3 +381,24 @@ def their_starts() -> None:
     exports = start_tasks(their_handle, [1], batch_size=1)
     assert_type(exports, Observable[AsyncTaskHandle[results.Export]])
     start_tasks(len, [1], batch_size=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def journals(client: StreamClient) -> None:
+    with Journal("run.db") as journal:
+        assert_type(journal, Journal)
+        found = tasks_observable(client, ["id"], journal=journal)
+        assert_type(found, Observable[TaskOutcome])
+        assert_type(journal.counts(), JournalCounts)
+        assert_type(journal.pending(), Iterator[str])
+    again = (*AGAIN, errors.StreamApiException)
+    tasks_observable(client, ["id"], journal=MemoryJournal(), again=again)
+    tasks_observable(client, ["id"], journal=None, again=errors.StreamException)
+    assert_type(JournalReader("run.db").outcomes(), Iterator[TaskOutcome])
+    tasks_observable(client, ["id"], journal="run.db")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    tasks_observable(client, ["id"], again="timeout")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def replayed(outcome: TaskOutcome, error: errors.JournalException) -> None:
+    assert_type(outcome.replayed, bool)
+    assert_type(error.path, str)
+    assert_type(error.reason, errors.JournalFailure)
