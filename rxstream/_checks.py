@@ -198,8 +198,11 @@ def is_async(client: object) -> bool:
     """Whether a client is async: whether its `get_task` is.
 
     Raises:
-        TypeError: It has no `get_task`.
+        TypeError: It is a class, or has no `get_task`.
     """
+    if isinstance(client, type):
+        msg = f"client must be a client, as in {client.__name__}(), not the class {client.__name__}"
+        raise TypeError(msg)
     get_task = getattr(client, "get_task", None)
     if not callable(get_task):
         msg = (

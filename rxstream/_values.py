@@ -235,6 +235,11 @@ def is_snapshot(value: object) -> TypeGuard[TaskSnapshot]:
     return isinstance(value, TaskSnapshot)
 
 
+def is_outcome(value: object) -> TypeGuard[TaskOutcome]:
+    """Whether a value is an outcome, told so that type checkers know of which type."""
+    return isinstance(value, TaskOutcome)
+
+
 def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:
     """The fields that differ from their default."""
     found = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "raw")

@@ -58,7 +58,7 @@ class Window:
         """The window before was seen too, so that its end is known whatever the clocks say."""
         self.limit = 0
         """Requests in a window; 0 before any answer has told."""
-        self._left = 0.0
+        self._left: float = 0.0
 
     def learn(self, now: float, said: RateLimitInfo) -> bool:
         """Take in what an answer said; false: it makes no sense, and nothing was learned."""

@@ -57,7 +57,7 @@ class Journal:
         """
         # Before anything can fail: the finaliser looks at it.
         self._writer: Writer | None = None
-        self.name = real_path(path)
+        self.name: str = real_path(path)
         lock = OwnerLock(self.name)
         try:
             ledger = Ledger(self.name, open_to_write(self.name))

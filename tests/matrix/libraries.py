@@ -124,7 +124,7 @@ RULES: Final = (
     Rule(
         "Bytes after an answer: httpx, requests and aiohttp take them for the next one.",
         FOREIGN,
-        ("end: a wrong payload", "next"),
+        ("end: a wrong payload", "end: HTTP 400", "next"),
         ("surplus bytes",),
     ),
     Rule(

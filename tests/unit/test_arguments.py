@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,7 @@ CLIENT = FakeClient(completed())
         ({"scheduler": 3}, TypeError, "scheduler"),
         ({"client": object()}, TypeError, "client"),
         ({"client": SimpleNamespace(get_task=3)}, TypeError, "client"),
+        ({"client": FakeClient}, TypeError, r"client.*FakeClient\(\), not the class FakeClient"),
     ],
     ids=str,
 )
@@ -110,13 +112,16 @@ IDS: list[tuple[Any, str]] = [
     (["a", "b"], "must be a string, not list; for many ids use tasks_observable or wait_for_tasks"),
     (("a",), "not tuple; for many ids"),
     (5, "task_id must be a string, not int"),
+    (SimpleNamespace(data=SimpleNamespace(task_id="id")), "; pass its .data.task_id"),
+    (SimpleNamespace(task_id="id"), "not SimpleNamespace; pass its .task_id"),
+    ({"task_id": "id"}, "not dict; pass its ['task_id']"),
     (None, "not NoneType; an operation that returned None left nothing to wait for"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "text"), IDS)
 def test_an_id_of_another_type_is_told_what_it_looks_like(bad: Any, text: str) -> None:
-    with pytest.raises(TypeError, match=text):
+    with pytest.raises(TypeError, match=re.escape(text)):
         task_observable(FakeClient(completed()), bad)
     (outcome,) = wait_for_tasks(FakeClient(completed()), [bad])
     assert text in str(outcome.error)

@@ -129,6 +129,27 @@ def test_the_id_is_known_before_any_answer_and_after_a_refused_one(
     ]
 
 
+@each_fake
+def test_each_outcome_is_a_line(fake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    time = VirtualTime()
+    scripts = {"a": ["running", completed()], "b": completed(), "c": failed("no"), "d": "running"}
+    client = fake(scripts, scheduler=time)
+    time.record(tasks_observable(client, [*scripts, ""], timeout=3).pipe(rxs.log_to()))
+    assert told(caplog, "levelname", "task_id", "status", "polls", "elapsed", "error") == [
+        ("INFO", None, None, 0, 0, None),
+        ("INFO", "b", "completed", 1, 0, None),
+        ("WARNING", "c", "failed", 1, 0, "StreamTaskException"),
+        ("WARNING", None, None, 0, 0, "ValueError"),
+        ("INFO", "a", "completed", 2, 1, None),
+        ("WARNING", "d", "running", 4, 3, "TaskTimeoutException"),
+        ("INFO", None, None, 5, 3, None),
+    ]
+    assert caplog.messages[4] == "task a (polls=2, elapsed=1.000 s): completed"
+    assert caplog.messages[2].endswith(
+        ": ended with StreamTaskException: Task c failed (internal_error): no"
+    )
+
+
 def test_the_id_is_known_through_other_operators(caplog: pytest.LogCaptureFixture) -> None:
     play(
         [http_error(503), completed()],
