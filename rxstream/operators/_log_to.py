@@ -15,6 +15,7 @@ from .._time.schedulers import operator_clock
 from .._values import TaskSnapshot, is_outcome
 from .._wait.log import LOGGER, head_of, log_fields
 from .._wait.told import hearing_of_waits
+from ._items import refuse_observable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,12 +54,17 @@ def log_to(
         level: The level of the lines; an error is logged at WARNING at least.
 
     Raises:
-        TypeError: `logger` has no `log` method, or `level` is not a whole number.
+        TypeError: `logger` has no `log` method, `level` is not a whole number such as
+            `logging.INFO`, or `log_to` was not called.
         ValueError: `level` is less than 1.
     """
+    refuse_observable(logger, "log_to")
     target: Any = LOGGER if logger is None else logger
     if not callable(getattr(target, "log", None)):
-        msg = f"logger must be a logger with a log method, not {type(target).__name__}"
+        msg = (
+            "logger must be a logger with a log method, as logging.getLogger(name) gives, "
+            f"not {type(target).__name__}"
+        )
         raise TypeError(msg)
     severity = whole(level, "level")
 

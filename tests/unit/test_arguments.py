@@ -159,3 +159,34 @@ def test_a_list_is_no_schedule(name: str, pauses: Any) -> None:
     text = f"a schedule of rxstream.backoff, .*iterator of seconds.*not {type(pauses).__name__}"
     with pytest.raises(TypeError, match=text):
         task_observable(FakeClient(completed()), "x", **{name: pauses})
+
+
+def choose(_: object) -> float:
+    return 1.0
+
+
+class Chooser:
+    def choose(self, _: object) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize("name", ["poll_interval", "retry"])
+@pytest.mark.parametrize("pauses", [choose, Chooser().choose, lambda answer: 1])
+def test_a_function_of_the_answer_is_no_schedule(name: str, pauses: Any) -> None:
+    text = rf"^{name} must be callable without arguments; .* poll_interval=backoff.by_answer\("
+    with pytest.raises(TypeError, match=text):
+        task_observable(FakeClient(completed()), "x", **{name: pauses})
+
+
+@pytest.mark.parametrize("pauses", [lambda: 1.0, lambda: [1.0, 2.0]])
+def test_a_schedule_returns_an_iterator(pauses: Any) -> None:
+    with pytest.raises(TypeError, match=r"^poll_interval must return an iterator of seconds, not "):
+        wait_for_task(FakeClient(["running", completed()]), "x", poll_interval=pauses)
+    with pytest.raises(TypeError, match=r"^retry must return an iterator of seconds, not "):
+        wait_for_task(FakeClient([reset(), completed()]), "x", retry=pauses)
+
+
+def test_what_must_be_an_observable_is_called_an_observable() -> None:
+    wake: Any = [1]
+    with pytest.raises(TypeError, match=r"^wake must be an Observable or None, not list$"):
+        task_observable(FakeClient(completed()), "x", wake=wake)
