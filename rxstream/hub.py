@@ -11,6 +11,7 @@ from reactivex import Observable, abc
 from ._checks import is_async, optional, seconds, whole
 from ._shared.fork import on_fork
 from ._shared.guard import interruption_of
+from ._time.schedulers import is_virtual
 from ._wait.arguments import WaitArguments
 from ._wait.ended import EndedTasks
 from ._wait.one import task_observable
@@ -126,7 +127,7 @@ class TaskHub:
             if new is None:
                 watcher.begin()
             else:
-                new.start(self._wait_for(task_id), scheduler)
+                new.start(self._wait_for, scheduler)
             return watcher
 
         return self._arguments.observable(subscribe)
@@ -154,11 +155,15 @@ class TaskHub:
         Raises:
             Exception: As for `wait_for_task`.
             TypeError: The client is async.
-            RuntimeError: It is called in a callback of the same task, which would wait for itself.
+            RuntimeError: It is called in a callback of the same task, which would wait for itself;
+                or the hub lives in virtual time, which would not pass.
         """
         if self._is_async:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
+        if is_virtual(self._scheduler):
+            msg = "virtual time does not pass for code that blocks: observe the task in that time"
+            raise RuntimeError(msg)
         observable = self.observe(task)
         if self._state.is_being_told_here(id_to_poll(task)):
             msg = (
