@@ -11,11 +11,10 @@ from reactivex import Observable, abc
 from ._checks import is_async, optional, seconds, whole
 from ._shared.fork import on_fork
 from ._shared.guard import interruption_of
-from ._time.schedulers import is_virtual
 from ._wait.arguments import WaitArguments
 from ._wait.ended import EndedTasks
 from ._wait.one import task_observable
-from ._wait.payload import payload_of, payload_of_async
+from ._wait.payload import check_can_block, payload_of, payload_of_async
 from ._wait.shared import SharedWait
 from ._wait.tasks import id_to_poll
 from ._wait.watcher import Watcher, tell_completed, tell_next
@@ -161,9 +160,7 @@ class TaskHub:
         if self._is_async:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
-        if is_virtual(self._scheduler):
-            msg = "virtual time does not pass for code that blocks: observe the task in that time"
-            raise RuntimeError(msg)
+        check_can_block(self._scheduler)
         observable = self.observe(task)
         if self._state.is_being_told_here(id_to_poll(task)):
             msg = (
