@@ -14,7 +14,7 @@ from ._shared.guard import interruption_of
 from ._wait.arguments import WaitArguments
 from ._wait.ended import EndedTasks
 from ._wait.one import task_observable
-from ._wait.payload import payload_of, payload_of_async
+from ._wait.payload import check_can_block, payload_of, payload_of_async
 from ._wait.shared import SharedWait
 from ._wait.tasks import id_to_poll
 from ._wait.told import JoinedWait, tell_of_wait
@@ -128,7 +128,7 @@ class TaskHub:
                 tell_of_wait(JoinedWait(task_id))
                 watcher.begin()
             else:
-                new.start(self._wait_for(task_id), scheduler)
+                new.start(self._wait_for, scheduler)
             return watcher
 
         return self._arguments.observable(subscribe)
@@ -156,11 +156,13 @@ class TaskHub:
         Raises:
             Exception: As for `wait_for_task`.
             TypeError: The client is async.
-            RuntimeError: It is called in a callback of the same task, which would wait for itself.
+            RuntimeError: It is called in a callback of the same task, which would wait for itself;
+                or the hub lives in virtual time, which would not pass.
         """
         if self._is_async:
             msg = "client is async: use `await hub.wait(task)` instead"
             raise TypeError(msg)
+        check_can_block(self._scheduler)
         observable = self.observe(task)
         if self._state.is_being_told_here(id_to_poll(task)):
             msg = (

@@ -13,7 +13,17 @@ from ..errors import StreamTransportException
 if TYPE_CHECKING:
     from .._values import TaskSnapshot
 
-__all__ = ["Call", "Caller", "Done", "Function", "Reader", "cancelled", "read", "read_poll"]
+__all__ = [
+    "Call",
+    "Caller",
+    "Done",
+    "Function",
+    "Reader",
+    "cancelled",
+    "never_sent",
+    "read",
+    "read_poll",
+]
 
 Done: TypeAlias = Callable[[Any, BaseException | None], object]
 """Takes what was read of an answer, or an error."""
@@ -49,6 +59,14 @@ def cancelled() -> StreamTransportException:
     error = StreamTransportException("unknown", "The request was cancelled")
     # `is_transient` looks for it: after a cancelled request there must not be another one.
     error.__cause__ = asyncio.CancelledError()
+    return error
+
+
+def never_sent(message: str) -> StreamTransportException:
+    """The error of a call that could not even begin, and never will."""
+    error = StreamTransportException("unknown", message)
+    error.nothing_sent = True
+    error.__cause__ = asyncio.CancelledError()  # as above
     return error
 
 

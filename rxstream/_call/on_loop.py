@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._time.clock import LoopClock
 from .._wire.failures import translated
-from .call import cancelled, read, read_poll
+from .call import cancelled, never_sent, read, read_poll
 
 if TYPE_CHECKING:
     import asyncio
@@ -94,7 +94,8 @@ class PostingCaller:
 
     def start(self, argument: Any, done: Done) -> Call | None:
         call = _PostedCall(self._clock)
-        self._clock.run(lambda: call.start(self._caller, argument, done))
+        if not self._clock.run(lambda: call.start(self._caller, argument, done)):
+            done(None, never_sent("The event loop of the client is closed"))
         return call
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from .._shared.fork import on_fork
 from .._shared.per_client import PerClient
+from .._shared.thread import start_thread
 from .._time.timer_thread import TIMER_THREAD, guarded
 from .._wire.failures import translated
 from .call import cancelled, read, read_poll
@@ -72,17 +73,18 @@ class Workers:
 
     def _start(self, worker: _Worker, job: Job) -> None:
         try:
-            threading.Thread(
-                target=self._run, args=(worker,), name="rxstream-worker", daemon=True
-            ).start()
-        except BaseException:
+            start_thread("rxstream-worker", partial(self._run, worker), self._uncount)
+        except Exception:
             with self._lock:
-                self._threads -= 1
                 is_alone = not self._threads
                 if not is_alone:
                     self._jobs.appendleft(job)
             if is_alone:
                 raise
+
+    def _uncount(self) -> None:
+        with self._lock:
+            self._threads -= 1
 
     def _watch(self) -> None:
         taken = self._taken

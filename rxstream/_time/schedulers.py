@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
-__all__ = ["VirtualClock", "clock_of", "is_of_run", "open_clock_of", "operator_clock"]
+__all__ = ["VirtualClock", "clock_of", "is_of_run", "is_virtual", "open_clock_of", "operator_clock"]
 
 
 class VirtualClock:
@@ -174,6 +174,11 @@ def open_clock_of(scheduler: abc.SchedulerBase | None, *, is_async: bool) -> Clo
         msg = "the scheduler's event loop is closed, and nothing can run there any more"
         raise RuntimeError(msg)
     return clock
+
+
+def is_virtual(scheduler: abc.SchedulerBase | None) -> bool:
+    """Whether time passes there only when somebody drives it."""
+    return isinstance(scheduler, VirtualTimeScheduler)
 
 
 def is_of_run(scheduler: abc.SchedulerBase | None) -> bool:

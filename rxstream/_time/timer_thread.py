@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from .._shared.fork import on_fork
+from .._shared.thread import start_thread
 from .clock import monotonic
 
 if TYPE_CHECKING:
@@ -132,11 +133,7 @@ class TimerThread:
             self._seat.pop()
         except IndexError:
             return
-        try:
-            threading.Thread(target=self._run, name="rxstream-timer", daemon=True).start()
-        except BaseException:
-            self._seat.append(None)
-            raise
+        start_thread("rxstream-timer", self._run, lambda: self._seat.append(None))
 
     def _run(self) -> None:
         while True:

@@ -214,10 +214,9 @@ class _Feed(Generic[T]):
         self._subscription.dispose()
         source, self._source = self._source, None
         self._outcomes.put(_End())  # for another thread that waits for an outcome
-        close = getattr(source, "close", None)
-        # A generator that is running, because it is what closes, ends by itself.
-        if close is not None and not getattr(source, "gi_running", False):
-            close()
+        # One that is running cannot be closed, and `_take_one` does it afterwards.
+        if not getattr(source, "gi_running", False):
+            _close(source)
 
     def _read(self) -> TaskOutcome[T]:
         if self._is_closed:
@@ -250,6 +249,9 @@ class _Feed(Generic[T]):
             self._source = None
             self._ids.on_error(error)
         else:
+            if self._is_closed:
+                _close(source)
+                return
             self._room -= 1
             self._ids.on_next(task)
 
@@ -258,3 +260,9 @@ class _Feed(Generic[T]):
 
     def _completed(self) -> None:
         self._outcomes.put(_End())
+
+
+def _close(source: object) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()

@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Generic, cast
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from .._time.clock import LoopClock
+from .._time.schedulers import is_virtual
 from .._values import T
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from reactivex import Observable
+    from reactivex import Observable, abc
 
     from .._values import TaskSnapshot
 
-__all__ = ["payload_of", "payload_of_async"]
+__all__ = ["check_can_block", "payload_of", "payload_of_async"]
+
+
+def check_can_block(scheduler: abc.SchedulerBase | None) -> None:
+    """Check that time passes while a thread blocks.
+
+    Raises:
+        RuntimeError: It does not: the time is virtual.
+    """
+    if is_virtual(scheduler):
+        msg = "virtual time does not pass for code that blocks: observe the task in that time"
+        raise RuntimeError(msg)
 
 
 def payload_of(observable: Observable[TaskSnapshot[T]]) -> T:

@@ -55,10 +55,14 @@ class SharedWait:
         self._watchers[watcher] = None
         return watcher
 
-    def start(self, source: Observable[TaskSnapshot], scheduler: abc.SchedulerBase | None) -> None:
+    def start(
+        self,
+        wait_for: Callable[[str], Observable[TaskSnapshot]],
+        scheduler: abc.SchedulerBase | None,
+    ) -> None:
         """Begin to wait."""
         try:
-            self._wait.disposable = source.subscribe(
+            self._wait.disposable = wait_for(self.task_id).subscribe(
                 self._on_next, self._on_error, self._on_completed, scheduler=scheduler
             )
         except BaseException:

@@ -244,3 +244,27 @@ def test_a_job_never_waits_behind_another_while_there_may_be_more_threads() -> N
         workers.submit(lambda: meet.wait(PATIENCE))
         workers.submit(lambda: meet.wait(PATIENCE))
         meet.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_an_interrupt_while_the_thread_is_started_leaves_one_thread(
+    monkeypatch: pytest.MonkeyPatch, *, has_begun: bool
+) -> None:
+    clock, fired = TimerThread(), threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if has_begun:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        clock.call_later(0.0, fired.clear)
+    clock.call_later(0.0, fired.set)
+    assert fired.wait(5)
+    for thread in threading.enumerate():
+        if thread.name == "rxstream-timer":
+            thread.join(5)
+    assert clock._seat == [None]

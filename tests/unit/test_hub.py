@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from reactivex import operators as ops
@@ -601,6 +602,25 @@ def test_an_async_client_needs_a_loop_and_does_not_block() -> None:
     hub.observe(TASK).subscribe(on_error=errors.append)
     assert "needs a running event loop" in str(errors[0])
     assert not hub._state._by_home
+
+
+def test_blocking_in_virtual_time_is_refused() -> None:
+    time = VirtualTime()
+    hub = TaskHub(FakeClient("running", scheduler=time), scheduler=time)
+    with pytest.raises(RuntimeError, match="virtual time does not pass"):
+        hub.wait_blocking(TASK)
+    assert not hub._state._by_home
+
+
+def test_an_interrupt_before_the_wait_begins_leaves_nobody_waiting_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = TaskHub(FakeClient(completed(7)), poll_interval=0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(hub, "_wait_for", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            hub.observe(TASK).subscribe(on_error=lambda _: None)
+    assert hub.wait_blocking(TASK) == 7
 
 
 def test_a_wait_that_cannot_be_started_is_everybodys_error() -> None:

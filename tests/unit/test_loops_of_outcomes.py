@@ -322,6 +322,26 @@ def test_a_source_that_closes_its_own_loop_ends_it() -> None:
     assert [outcome.task_id for outcome in loops[0]] == ["a"]
 
 
+def test_a_generator_that_closed_its_own_loop_is_closed_behind_its_item() -> None:
+    loops: list[Any] = []
+    closed: list[bool] = []
+
+    def ids() -> Iterator[str]:
+        try:
+            yield "a"
+            loops[0].close()
+            yield "b"
+        finally:
+            closed.append(True)
+
+    kept = ids()
+    client = FakeClient(completed())
+    loops.append(wait_for_tasks(client, kept, max_concurrent=1, poll_interval=0.001))
+    assert [outcome.task_id for outcome in loops[0]] == ["a"]
+    assert closed == [True]
+    assert client.polls() == 1
+
+
 def test_an_iterator_that_is_being_read_is_not_read_by_another() -> None:
     loops: list[Any] = []
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""What holds of every operator, over random scripts, sync and async, for every way of ending."""
+"""What holds of every operator and door, over random scripts, sync and async, however it ends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 import reactivex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reactivex import operators as ops
+from reactivex.scheduler.eventloop import AsyncIOScheduler
 from rich.console import Console
 
-from rxstream import TaskSnapshot, backoff, task_observable
+from rxstream import TaskSnapshot, backoff, start_tasks, task_observable, tasks_observable
 from rxstream import operators as rxs
 from rxstream.errors import StreamTaskException, StreamTransportException
 from rxstream.hub import TaskHub
@@ -29,6 +31,7 @@ from rxstream.testing import (
     http_error,
     reset,
 )
+from tests.starting import After, AsyncStarter, Starter
 from tests.support import TASK
 
 if TYPE_CHECKING:
@@ -51,6 +54,48 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "fan_in": lambda: rxs.fan_in(reactivex.just, 2),
     "progress_bar": lambda: reactivex.compose(rxs.settle(TASK), progress_bar(1, console=QUIET)),
 }
+
+
+def many(ids: Any) -> Any:
+    script = ["running", completed()]
+
+    def client(scheduler: Any) -> Any:
+        if isinstance(scheduler, AsyncIOScheduler):
+            return FakeAsyncClient(script)
+        time = scheduler if isinstance(scheduler, VirtualTime) else None
+        return FakeClient(script, scheduler=time)
+
+    return lambda source: reactivex.defer(
+        lambda scheduler: tasks_observable(
+            client(scheduler), source.pipe(ops.map(ids)), poll_interval=0.25
+        )
+    )
+
+
+def starting(*, waited: bool = False) -> Any:
+    def starts(source: Any, scheduler: Any) -> Observable[Any]:
+        if isinstance(scheduler, AsyncIOScheduler):
+            client: Starter = AsyncStarter(lambda *_: After(0.25, "an-id"), on_loop=True)
+        elif isinstance(scheduler, VirtualTime):
+            client = Starter(lambda *_: After(0.25, "an-id"))
+        else:
+            client = Starter(lambda *_: "an-id")
+        items = source.pipe(ops.map(lambda snapshot: snapshot.status))
+        started = start_tasks(client.delete_things, items, batch_size=1)
+        return tasks_observable(client, started) if waited else started
+
+    return lambda source: reactivex.defer(lambda scheduler: starts(source, scheduler))
+
+
+DOORS: dict[str, Callable[[], Any]] = {
+    "tasks_observable": lambda: many(lambda snapshot: f"{TASK}-{snapshot.status}"),
+    "tasks_observable of no ids": lambda: many(lambda _: None),
+    "start_tasks": starting,
+    "start_tasks, waited for": lambda: starting(waited=True),
+}
+"""Each takes its ids, or the items to start, from a source of snapshots."""
+
+OPERATORS_AND_DOORS = OPERATORS | DOORS
 ANSWERS = st.lists(
     st.sampled_from(
         [
@@ -75,7 +120,7 @@ ANSWERS = st.lists(
 FAKES = st.sampled_from([FakeClient, FakeAsyncClient])
 MOMENTS = st.floats(0, 25).map(lambda at: round(at, 3))
 
-each_operator = pytest.mark.parametrize("name", OPERATORS)
+each_operator = pytest.mark.parametrize("name", OPERATORS_AND_DOORS)
 at_random = settings(max_examples=60, deadline=None)
 
 
@@ -116,7 +161,7 @@ def test_any_number_of_items_then_one_end_then_silence(
 ) -> None:
     time = VirtualTime()
     client = fake(script, scheduler=time)
-    seen = time.record(wait(client).pipe(OPERATORS[name]()), until=1_000)
+    seen = time.record(wait(client).pipe(OPERATORS_AND_DOORS[name]()), until=1_000)
     ends = [index for index, emission in enumerate(seen) if emission.kind != "next"]
     assert ends == [len(seen) - 1], "every wait of these ends, by its deadline at the latest"
     assert client.in_flight == 0
@@ -134,7 +179,7 @@ def test_cold_and_each_subscription_on_its_own(
         made.append(fake(script, scheduler=scheduler))
         return wait(made[-1])
 
-    pipeline = reactivex.defer(source).pipe(OPERATORS[name]())
+    pipeline = reactivex.defer(source).pipe(OPERATORS_AND_DOORS[name]())
     assert not made
     first = VirtualTime().record(pipeline)
     second = VirtualTime().record(pipeline)
@@ -153,7 +198,9 @@ def test_disposing_leaves_nothing(name: str, script: Any, fake: Any, wait: Any, 
     def note(_: object = None) -> None:
         seen.append(time.now.timestamp())
 
-    subscription = wait(client).pipe(OPERATORS[name]()).subscribe(note, note, note, scheduler=time)
+    subscription = (
+        wait(client).pipe(OPERATORS_AND_DOORS[name]()).subscribe(note, note, note, scheduler=time)
+    )
     time.start(until=at)
     subscription.dispose()
     polls = client.polls(TASK)
@@ -186,7 +233,9 @@ def test_a_consumers_exception_surfaces_once_and_triggers_nothing(
             raise fault
 
     def run() -> None:
-        wait(client).pipe(OPERATORS[name]()).subscribe(consumer, surfaced.append, scheduler=time)
+        wait(client).pipe(OPERATORS_AND_DOORS[name]()).subscribe(
+            consumer, surfaced.append, scheduler=time
+        )
         time.start()
 
     try:
@@ -206,7 +255,7 @@ def test_a_consumers_exception_surfaces_once_and_triggers_nothing(
 def test_it_lives_on_the_scheduler_of_subscribe_alone(name: str) -> None:
     time = VirtualTime()
     client = FakeClient("running", scheduler=time)
-    pipeline = wait(client).pipe(OPERATORS[name]())
+    pipeline = wait(client).pipe(OPERATORS_AND_DOORS[name]())
     pipeline.subscribe(on_error=lambda _: None, scheduler=time)
     time.start(until=5)
     assert client.polls(TASK) == 6

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import reactivex
+from reactivex.scheduler import EventLoopScheduler
 from typing_extensions import override
 
 from rxstream import Gate, start_tasks
@@ -19,10 +23,10 @@ from rxstream._wait.closing import ClientClosedError, OpenWaits
 from rxstream.backoff import DEFAULT_RETRY
 from rxstream.errors import StreamTransportException
 from rxstream.testing import VirtualTime, assert_nothing_left
-from tests.starting import Starter
+from tests.starting import AsyncStarter, Starter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class NoTimers(VirtualClock):
@@ -168,3 +172,33 @@ def test_on_threads_nothing_comes_after_it_was_disposed(size: int) -> None:
             assert len({tuple(items) for items in sent}) == len(sent)
             threading.Event().wait(0.001)
             assert len(seen) <= told + 1  # one may be on its way to the consumer
+
+
+def test_a_loop_that_ends_under_starts_of_another_scheduler_ends_each_of_them() -> None:
+    scheduler, done, seen = EventLoopScheduler(), threading.Event(), list[Any]()
+    client = AsyncStarter(lambda *_: "an-id", on_loop=True)
+
+    async def main() -> None:
+        gone.set_result(asyncio.get_running_loop())
+        started.subscribe(seen.append, lambda _: done.set(), done.set)
+
+    def items() -> Iterator[int]:
+        yield 1
+        while not gone.result().is_closed():
+            done.wait(0.001)
+        yield from (2, 3)
+
+    gone: Future[asyncio.AbstractEventLoop] = Future()
+    started = start_tasks(
+        client.delete_things,
+        reactivex.from_iterable(items(), scheduler),
+        batch_size=1,
+        max_concurrent=1,
+        scheduler=scheduler,
+    )
+    asyncio.run(main())
+    assert done.wait(5)
+    scheduler.dispose()
+    assert [handle.items for handle in seen] == [(1,), (2,), (3,)]
+    assert seen[-1].error.nothing_sent
+    assert client.sent == [(1,)] or not client.sent

@@ -6,6 +6,8 @@ import threading
 from typing import Any
 from unittest.mock import Mock
 
+import pytest
+
 from rxstream import StreamClient
 from rxstream._call.on_thread import ThreadCaller, Workers, workers_of
 from rxstream.errors import StreamTransportException
@@ -94,3 +96,38 @@ def test_a_mock_is_taken_as_a_plain_client() -> None:
         assert reports.all[0][0].is_completed
         client.get_task.assert_called_once_with("t1")
         client.new_call.assert_not_called()
+
+
+def interrupted_start(monkeypatch: pytest.MonkeyPatch, *, has_begun: bool) -> None:
+    """Let Ctrl-C come while a thread is being started."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        if has_begun:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_interrupt_while_a_thread_is_started_is_raised(
+    monkeypatch: pytest.MonkeyPatch, others: int, *, has_begun: bool
+) -> None:
+    workers, done, free = Workers(maximum=2, linger=0.01), list[int](), threading.Event()
+    for _ in range(others):
+        workers.submit(lambda: free.wait(5))
+    interrupted_start(monkeypatch, has_begun=has_begun)
+    with pytest.raises(KeyboardInterrupt):
+        workers.submit(lambda: done.append(1))
+    free.set()
+    flush = threading.Event()
+    workers.submit(flush.set)
+    assert flush.wait(5)
+    for thread in threading.enumerate():
+        if thread.name == "rxstream-worker":
+            thread.join(5)
+    assert len(done) <= has_begun
+    assert workers._threads == 0
