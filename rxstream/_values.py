@@ -236,4 +236,8 @@ def is_snapshot(value: object) -> TypeGuard[TaskSnapshot]:
 def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:
     """The fields that differ from their default."""
     found = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "raw")
-    return {field.name: it for field, it in found if it is not field.default}
+    return {
+        field.name: round(it, 3) if isinstance(it, float) else it
+        for field, it in found
+        if it is not field.default
+    }
