@@ -279,7 +279,7 @@ class InDoubtException(StreamException):
             message: What happened.
         """
         self.operation = operation
-        self.items = tuple(items)
+        self.items: tuple[Any, ...] = tuple(items)
         shown = brief(list(self.items[:_SHOWN]))
         super().__init__(
             f"Stream may have started {operation} with {len(self.items)} items"
