@@ -75,7 +75,7 @@ class Workers:
             threading.Thread(
                 target=self._run, args=(worker,), name="rxstream-worker", daemon=True
             ).start()
-        except BaseException:
+        except Exception:
             with self._lock:
                 self._threads -= 1
                 is_alone = not self._threads
@@ -83,6 +83,10 @@ class Workers:
                     self._jobs.appendleft(job)
             if is_alone:
                 raise
+        except BaseException:
+            # An interrupt in the pause in which `start` waits for the thread, which runs already.
+            worker.take()
+            raise
 
     def _watch(self) -> None:
         taken = self._taken
