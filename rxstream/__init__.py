@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from .backoff import Schedule as Schedule
     from .client import AsyncStreamClient as AsyncStreamClient
     from .client import StreamClient as StreamClient
+    from .errors import DescribedException as DescribedException
     from .errors import InDoubtException as InDoubtException
     from .errors import InvalidResponseException as InvalidResponseException
+    from .errors import JournalException as JournalException
+    from .errors import JournalFailure as JournalFailure
     from .errors import StreamApiException as StreamApiException
     from .errors import StreamException as StreamException
     from .errors import StreamRateLimitException as StreamRateLimitException
@@ -82,8 +85,11 @@ else:
             "TaskOutcome": "_values",
             "TaskSnapshot": "_values",
             # exceptions
+            "DescribedException": "errors",
             "InDoubtException": "errors",
             "InvalidResponseException": "errors",
+            "JournalException": "errors",
+            "JournalFailure": "errors",
             "StreamApiException": "errors",
             "StreamException": "errors",
             "StreamRateLimitException": "errors",

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeGuard, cast
 
 __all__ = [
+    "begun",
     "checked_schedule",
     "fraction",
     "function",
@@ -119,7 +120,8 @@ def optional(value: object, kind: type[Any], name: str) -> None:
         TypeError: It is something else.
     """
     if value is not None and not isinstance(value, kind):
-        msg = f"{name} must be a {kind.__name__} or None, not {type(value).__name__}"
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        msg = f"{name} must be {article} {kind.__name__} or None, not {type(value).__name__}"
         raise TypeError(msg)
 
 
@@ -138,7 +140,36 @@ def checked_schedule(value: object, name: str, hint: str = "") -> Callable[[], I
     if made_by := _maker(value):
         msg = f"{name} is {made_by} itself, not what it returns: call it, as in {_CALLED}"
         raise TypeError(msg)
+    if _needs_arguments(value):
+        msg = (
+            f"{name} must be callable without arguments; for a pause that the last answer chooses, "
+            "pass poll_interval=backoff.by_answer(function)"
+        )
+        raise TypeError(msg)
     return cast("Callable[[], Iterator[float]]", value)
+
+
+def _needs_arguments(value: object) -> bool:
+    if not inspect.isfunction(value) and not inspect.ismethod(value):
+        return False
+    try:
+        inspect.signature(value).bind()
+    except TypeError:
+        return True
+    return False
+
+
+def begun(schedule: Callable[[], Iterator[float]], name: str) -> Iterator[float]:
+    """Begin a schedule.
+
+    Raises:
+        TypeError: It gives no iterator.
+    """
+    delays = schedule()
+    if not hasattr(delays, "__next__"):
+        msg = f"{name} must return an iterator of seconds, not {type(delays).__name__}"
+        raise TypeError(msg)
+    return delays
 
 
 def _maker(value: object) -> str:
@@ -167,8 +198,11 @@ def is_async(client: object) -> bool:
     """Whether a client is async: whether its `get_task` is.
 
     Raises:
-        TypeError: It has no `get_task`.
+        TypeError: It is a class, or has no `get_task`.
     """
+    if isinstance(client, type):
+        msg = f"client must be a client, as in {client.__name__}(), not the class {client.__name__}"
+        raise TypeError(msg)
     get_task = getattr(client, "get_task", None)
     if not callable(get_task):
         msg = (

@@ -183,6 +183,8 @@ class TaskOutcome(Generic[T_co]):
     """How long the wait took, in seconds."""
     items: tuple[Any, ...] = ()
     """What the task was started with, if the wait was for a handle."""
+    replayed: bool = field(default=False, compare=False)
+    """Whether a journal gave it: the wait was over before, and is not repeated."""
 
     @property
     def ok(self) -> bool:
@@ -231,6 +233,11 @@ class TaskOutcome(Generic[T_co]):
 def is_snapshot(value: object) -> TypeGuard[TaskSnapshot]:
     """Whether a value is a snapshot, told so that type checkers know of which type."""
     return isinstance(value, TaskSnapshot)
+
+
+def is_outcome(value: object) -> TypeGuard[TaskOutcome]:
+    """Whether a value is an outcome, told so that type checkers know of which type."""
+    return isinstance(value, TaskOutcome)
 
 
 def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:

@@ -17,6 +17,7 @@ from ._wait.one import task_observable
 from ._wait.payload import payload_of, payload_of_async
 from ._wait.shared import SharedWait
 from ._wait.tasks import id_to_poll
+from ._wait.told import JoinedWait, tell_of_wait
 from ._wait.watcher import Watcher, tell_completed, tell_next
 from .backoff import DEFAULT_RETRY
 
@@ -124,6 +125,7 @@ class TaskHub:
             scheduler = self._scheduler if self._scheduler is not None else subscribed_on
             watcher, new = self._state.watch(task_id, self._arguments.clock(scheduler), observer)
             if new is None:
+                tell_of_wait(JoinedWait(task_id))
                 watcher.begin()
             else:
                 new.start(self._wait_for(task_id), scheduler)

@@ -18,6 +18,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 import rxstream
 from rxstream import testing
+from rxstream.journal import Journal
 from rxstream.testing import FakeAsyncClient, TaskServer, assert_nothing_left, completed
 from tests.typing.pages import PAGES
 
@@ -25,7 +26,10 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # pages write files
     with assert_nothing_left(), TaskServer(pending=0.02, running=0.05) as server:
         monkeypatch.setenv("STREAM_API_KEY", server.api_key)
         monkeypatch.setenv("STREAM_API_SECRET", server.api_secret)
@@ -60,7 +64,7 @@ def test_the_code_of_a_docstring_runs(
     source = rxstream.task_observable(FakeAsyncClient(completed()), "id")
     names = {name: getattr(door, name) for door in (rxstream, testing) for name in door.__all__}
     names["observable"] = source
-    names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path}
+    names |= {"rx": reactivex, "ops": reactivex.operators, "Path": Path, "Journal": Journal}
     names |= {"client": testing.FakeClient(completed()), "task_ids": ["a", "b"]}
     body = textwrap.indent(code, "    ")
     exec(f"async def main():\n{body}\n", names)

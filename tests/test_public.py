@@ -20,6 +20,7 @@ DOORS = [
     "rxstream.operators",
     "rxstream.testing",
     "rxstream.client",
+    "rxstream.journal",
     "rxstream.progress_bar",
     "rxstream.compat.getstream",
     "rxstream.hub",

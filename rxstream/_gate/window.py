@@ -27,6 +27,8 @@ _ROUNDING: Final = 2.0
 _NEW: Final = 30.0
 # A new window with less than that left is a level's; one with more than the rest is a budget's.
 _EMPTY: Final = 0.1
+# What arithmetic with seconds may lose of a request.
+_TINY: Final = 1e-6
 # A limit beyond that is none.
 _MOST: Final = 10**9
 
@@ -36,12 +38,12 @@ class Window:
 
     __slots__ = (
         "_heard_at",
+        "_left",
         "_reset",
         "_seen_at",
         "ends_at",
         "is_level",
         "limit",
-        "remaining",
         "saw_begin",
     )
 
@@ -56,32 +58,36 @@ class Window:
         """The window before was seen too, so that its end is known whatever the clocks say."""
         self.limit = 0
         """Requests in a window; 0 before any answer has told."""
-        self.remaining = 0
-        """Requests left in the window."""
+        self._left: float = 0.0
 
     def learn(self, now: float, said: RateLimitInfo) -> bool:
         """Take in what an answer said; false: it makes no sense, and nothing was learned."""
         if not 0 < said.limit <= _MOST:
             return False
-        remaining = max(min(said.remaining, said.limit), 0)
+        left: float = max(min(said.remaining, said.limit), 0)
         after = min(max(said.reset_after.total_seconds(), 0.0), WINDOW)
         moved = math.inf if self._reset is None else (said.reset - self._reset).total_seconds()
         if abs(moved) <= _ROUNDING:
             # Answers may overtake each other: what is left rises no faster than the limit allows.
             risen = (now - self._heard_at) * said.limit / WINDOW
-            remaining = min(remaining, math.ceil(self.remaining + risen))
+            left = min(left, self._left + risen)
             if self.ends_at <= now:
                 # It was to be over and is not: a clock is wrong. A minute after its first answer it
                 # is.
                 self.ends_at = max(self._seen_at + WINDOW, now + after)
         else:
-            self._renew(now, said.limit, remaining, after, moved)
+            self._renew(now, said.limit, left, after, moved)
             self._reset, self._seen_at = said.reset, now
         self._heard_at = now
-        self.limit, self.remaining = said.limit, remaining
+        self.limit, self._left = said.limit, left
         return True
 
-    def _renew(self, now: float, limit: int, remaining: int, after: float, moved: float) -> None:
+    @property
+    def remaining(self) -> int:
+        """Requests left in the window."""
+        return int(self._left + _TINY)
+
+    def _renew(self, now: float, limit: int, left: float, after: float, moved: float) -> None:
         self.ends_at = now + after
         if abs(moved) < _NEW:
             self.is_level = True
@@ -90,9 +96,9 @@ class Window:
             earliest, latest = self._heard_at + moved, now + moved
             self.ends_at = min(max(self.ends_at, earliest), latest)
             self.saw_begin = True
-            if remaining <= _EMPTY * limit:
+            if left <= _EMPTY * limit:
                 self.is_level = True
-            elif remaining >= (1 - _EMPTY) * limit:
+            elif left >= (1 - _EMPTY) * limit:
                 self.is_level = False
 
     def shift(self, seconds: float) -> None:

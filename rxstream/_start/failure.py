@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .._checks import seconds
+from .._checks import begun, seconds
 from .._text import one_line
 from .._wire.failures import add_gave_up_note, is_transient
 from ..errors import (
@@ -52,7 +52,7 @@ class Retries:
         if not _nothing_sent(error):
             return None
         if self._delays is None:
-            self._delays = self._retry()
+            self._delays = begun(self._retry, "retry")
         self._tries += 1
         delay = next(self._delays, None)
         if delay is None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from reactivex.disposable import CompositeDisposable
 
 from .._call.choose import caller_of
-from .._checks import checked_schedule, is_async, is_number, optional, seconds, text
+from .._checks import checked_schedule, is_async, is_number, optional, seconds, text, to_mapping
 from .._gate.gate import Gate, admission_of
 from .._shared.guard import interruption_of
 from .._text import cut_of
 from .._time.clock import LoopClock
 from .._time.crowd import CrowdClock
 from .._time.schedulers import open_clock_of
+from .._wire.foreign import attribute
 from ..backoff import ByAnswer
 from .closing import open_waits_of
 from .context import WaitContext
@@ -97,17 +98,19 @@ class WaitArguments:
             is_interrupted=interruption_of(lock),
             open_waits=open_waits_of(self._client),
         )
-        return Waits(context)
+        return Waits(context, self._client)
 
 
 class Waits:
     """Makes the waits of one subscription."""
 
-    __slots__ = ("_context", "clock")
+    __slots__ = ("_context", "client", "clock", "cut")
 
-    def __init__(self, context: WaitContext) -> None:
+    def __init__(self, context: WaitContext, client: Any) -> None:
         self._context = context
+        self.client = client
         self.clock = context.clock
+        self.cut = context.cut
 
     def close(self) -> None:
         """Let none of them poll any more, whichever is disposed first."""
@@ -142,9 +145,23 @@ def checked_id(value: object) -> str:
         TypeError: It is not a string.
         ValueError: It is empty, or cannot be sent.
     """
+    return text(value, "task_id", "" if isinstance(value, str) else _way_out(value))
+
+
+def _way_out(value: object) -> str:
+    """What to pass instead of something that is no id."""
     if value is None:
-        return text(value, "task_id", NOTHING_TO_WAIT_FOR)
-    return text(value, "task_id", FOR_MANY_IDS if isinstance(value, _MANY) else "")
+        return NOTHING_TO_WAIT_FOR
+    if isinstance(value, _MANY):
+        return FOR_MANY_IDS
+    # The answers of the official SDKs, snapshots, outcomes.
+    found = {
+        ".data.task_id": attribute(attribute(value, "data"), "task_id"),
+        ".task_id": attribute(value, "task_id"),
+        "['task_id']": (to_mapping(value) or {}).get("task_id"),
+    }
+    place = next((place for place, task_id in found.items() if isinstance(task_id, str)), None)
+    return "" if place is None else f"; pass its {place}"
 
 
 def _cadence(poll_interval: object) -> Delays | ByAnswer | float:

@@ -16,19 +16,21 @@ from .._checks import is_async, whole
 from .._merge.room import Roomy
 from .._values import T, TaskOutcome
 from ..backoff import DEFAULT_RETRY
+from .again import AGAIN
 from .many import tasks_observable
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .._store import Store
     from ..backoff import Delays, Duration, PollInterval
+    from .again import Again
     from .many import Handles, Tasks
     from .tasks import Task
 
 __all__ = ["MAX_CONCURRENT", "TaskOutcomes", "check_tasks", "wait_for_tasks"]
 
-# At Stream's 1,000 polls a minute each of 100 waits is polled every 6 s, ten times before the
-# default deadline. More at once would end no sooner, since the limit is what they wait for.
+# At 1,000 polls a minute each of 100 waits is polled every 6 s. More would end no sooner.
 MAX_CONCURRENT: Final = 100
 
 
@@ -40,6 +42,8 @@ def wait_for_tasks(
     poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
+    journal: Store | None = None,
+    again: Again = AGAIN,
 ) -> TaskOutcomes[T]:
     """Wait on many tasks in a `for` loop: one `TaskOutcome` for each, as they end.
 
@@ -63,6 +67,8 @@ def wait_for_tasks(
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
         retry: As for `task_observable`, for each task.
+        journal: As for `tasks_observable`.
+        again: As for `tasks_observable`.
 
     Returns:
         An iterator, for one loop. It has `close()`, and closes itself as a context manager.
@@ -94,6 +100,8 @@ def wait_for_tasks(
         poll_interval=poll_interval,
         timeout=timeout,
         retry=retry,
+        journal=journal,
+        again=again,
     )
     return TaskOutcomes(_Feed(outcomes, ids, pulled, room))
 

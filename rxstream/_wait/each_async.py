@@ -14,6 +14,7 @@ from .._async_iterable import to_async_iterable
 from .._checks import whole
 from .._values import T, TaskOutcome
 from ..backoff import DEFAULT_RETRY
+from .again import AGAIN
 from .each import MAX_CONCURRENT, check_tasks
 from .many import tasks_observable
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .._async_iterable import AsyncItemsIterator
+    from .._store import Store
     from ..backoff import Delays, Duration, PollInterval
+    from .again import Again
     from .many import Handles, Tasks
     from .tasks import Task
 
@@ -37,6 +40,8 @@ def wait_for_tasks_async(
     poll_interval: PollInterval = 1.0,
     timeout: Duration | None = 60.0,
     retry: Delays | None = DEFAULT_RETRY,
+    journal: Store | None = None,
+    again: Again = AGAIN,
 ) -> AsyncTaskOutcomes[T]:
     """Wait on many tasks in an `async for` loop: one `TaskOutcome` for each, as they end.
 
@@ -62,6 +67,8 @@ def wait_for_tasks_async(
         poll_interval: As for `task_observable`, for each task.
         timeout: As for `task_observable`, for each task, counted from when its wait begins.
         retry: As for `task_observable`, for each task.
+        journal: As for `tasks_observable`. If it fails, the loop ends with `JournalException`.
+        again: As for `tasks_observable`.
 
     Returns:
         An async iterator, for one loop. It has `aclose()`, and closes itself as an async context
@@ -90,6 +97,8 @@ def wait_for_tasks_async(
         poll_interval=poll_interval,
         timeout=timeout,
         retry=retry,
+        journal=journal,
+        again=again,
     )
     return AsyncTaskOutcomes(aiter(to_async_iterable(outcomes, buffer=buffer)), supply)
 

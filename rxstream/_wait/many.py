@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reactivex import Observable, abc
-from reactivex.disposable import SingleAssignmentDisposable
-from typing_extensions import override
 
 from .._checks import optional, whole
-from .._merge.merge import Merge
 from .._merge.sources import check_items, items_of
 from .._values import BaseTaskHandle, T, TaskOutcome
-from .._wire.fields import task_id_of
 from ..backoff import DEFAULT_RETRY
+from .again import AGAIN, checked_again, checked_journal
 from .arguments import WaitArguments, start_or_dispose
-from .closing import ClientClosedError
+from .batch import Batch
 from .handles import AsyncTaskHandle, TaskHandle
 from .log import log_wake_of_all_failed
-from .outcome import OutcomeObserver
-from .tasks import id_to_poll, outcome_at_once
 
 if TYPE_CHECKING:
     from .._gate.gate import Gate
-    from .._merge.sources import Items
+    from .._store import Store
     from ..backoff import Delays, Duration, PollInterval
-    from .arguments import Waits
-    from .engine import Wait
+    from .again import Again
 
 __all__ = ["Handles", "Tasks", "tasks_observable"]
 
@@ -59,6 +52,8 @@ def tasks_observable(
     retry: Delays | None = DEFAULT_RETRY,
     gate: Gate | None = None,
     wake: Observable[Any] | None = None,
+    journal: Store | None = None,
+    again: Again = AGAIN,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Observable[TaskOutcome[T]]:
     """Wait on many tasks, and emit how each ended, in the order in which they end.
@@ -80,6 +75,9 @@ def tasks_observable(
     outcome once for each time it came. The outcome of a handle has its `items`. An error of `tasks`
     itself ends the stream at once.
 
+    With a journal, each outcome is emitted once it is recorded there, and an id whose outcome is
+    recorded is not polled: you get that outcome at once, with `replayed` set.
+
     To end with an error at the first failure: `.pipe(ops.map(TaskOutcome.unwrap))`.
 
     Args:
@@ -93,6 +91,10 @@ def tasks_observable(
         retry: As for `task_observable`, for each task.
         gate: As for `task_observable`; all the waits pass it.
         wake: As for `task_observable`; an event that names a task wakes only that one.
+        journal: A `Journal` of `rxstream.journal`, open for as long as the waits run. If it fails,
+            the stream ends with `JournalException`.
+        again: Exception classes, one or a tuple. An id whose recorded outcome has such an error is
+            waited on once more. By default: errors that say nothing about the task itself.
         scheduler: As for `task_observable`.
 
     Raises:
@@ -103,6 +105,8 @@ def tasks_observable(
     check_items(tasks, "tasks")
     limit = math.inf if max_concurrent is None else whole(max_concurrent, "max_concurrent")
     optional(wake, Observable, "wake")
+    store = checked_journal(journal)
+    checked_again(again)
     optional(scheduler, abc.SchedulerBase, "scheduler")
 
     def subscribe(
@@ -111,7 +115,8 @@ def tasks_observable(
     ) -> abc.DisposableBase:
         chosen = scheduler if scheduler is not None else subscribed_on
         clock = arguments.crowd_clock(chosen)
-        batch = _Batch(arguments.waits(clock), observer, items_of(tasks, chosen), limit)
+        waits, items = arguments.waits(clock), items_of(tasks, chosen)
+        batch = Batch(waits, observer, items, limit, store, again)
         if wake is None:
             return start_or_dispose(batch.start, batch)
 
@@ -122,116 +127,3 @@ def tasks_observable(
         return start_or_dispose(batch.start, batch)
 
     return arguments.observable(subscribe)
-
-
-class _Batch(abc.DisposableBase):
-    """Runs one wait for each id, and gives its outcome once for each time the id came."""
-
-    __slots__ = ("_also", "_give", "_items", "_lock", "_merge", "_running", "_waits", "events")
-
-    def __init__(
-        self,
-        waits: Waits,
-        observer: abc.ObserverBase[TaskOutcome],
-        items: Items[str | BaseTaskHandle[Any] | None],
-        limit: float,
-    ) -> None:
-        self._waits = waits
-        self.events = SingleAssignmentDisposable()
-        """The subscription to `wake`."""
-        self._merge = Merge(observer, items, self._start, limit, waits.clock, self._close)
-        self._lock = threading.RLock()
-        self._running: dict[str, Wait] = {}
-        self._also: dict[str, list[int]] = {}
-        self._items: dict[int, tuple[Any, ...]] = {}
-        # Bound once: each access makes a new object, and each wait would keep one.
-        self._give = self._ended
-
-    def start(self) -> None:
-        """Ask for the first ids."""
-        self._merge.start()
-
-    @override
-    def dispose(self) -> None:
-        self._merge.dispose()
-
-    def _start(
-        self, task: str | BaseTaskHandle[Any] | None, number: int
-    ) -> abc.DisposableBase | None:
-        try:
-            task_id = id_to_poll(task)
-        except (TypeError, ValueError) as error:
-            self._end_at_once(
-                TaskOutcome(_shown(task), error=_placed(error, number), items=_items_of(task)),
-                number,
-            )
-            return None
-        if task_id is None:
-            self._end_at_once(outcome_at_once(cast("BaseTaskHandle[Any]", task)), number)
-            return None
-        with self._lock:
-            # Not kept in the wait: most are for ids, and have none.
-            if items := _items_of(task):
-                self._items[number] = items
-            if task_id in self._running:
-                self._also.setdefault(task_id, []).append(number)
-                return None
-            observer = OutcomeObserver(task_id, self._waits.clock, self._give, number)
-            wait = self._running[task_id] = self._waits.prepare(task_id, observer)
-        wait.start()
-        return wait
-
-    def _end_at_once(self, outcome: TaskOutcome, number: int) -> None:
-        self._merge.emit(outcome, number)
-        self._merge.ended(number)
-
-    def _ended(self, outcome: TaskOutcome, number: int) -> None:
-        if isinstance(outcome.error, ClientClosedError):
-            self._merge.fail(outcome.error)  # says nothing about the task
-            return
-        with self._lock:
-            self._running.pop(outcome.task_id, None)
-            also = self._also.pop(outcome.task_id, ())
-            items = [(asked, self._items.pop(asked, ())) for asked in (number, *also)]
-        for asked, own in items:
-            self._end_at_once(_with_items(outcome, own) if own else outcome, asked)
-
-    def _close(self) -> None:
-        self._waits.close()
-        self.events.dispose()
-
-    def wake(self, event: object) -> None:
-        """Poll at once the task that an event names, or all if it names none."""
-        named = task_id_of(event)
-        with self._lock:
-            waits = list(self._running.values()) if named is None else [self._named(named)]
-        for wait in waits:
-            if wait is not None:
-                wait.poll_now()
-
-    def _named(self, named: object) -> Wait | None:
-        return self._running.get(named) if isinstance(named, str) else None
-
-
-def _placed(error: Exception, number: int) -> Exception:
-    """An error that says which of the ids it is about."""
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"id number {number}, counted from 0: {error}")
-
-
-def _with_items(outcome: TaskOutcome, items: tuple[Any, ...]) -> TaskOutcome:
-    # `replace` of dataclasses takes four times as long.
-    known = (outcome.task_id, outcome.snapshot, outcome.error, outcome.polls, outcome.elapsed)
-    return TaskOutcome(*known, items)
-
-
-def _items_of(task: object) -> tuple[Any, ...]:
-    return task.items if isinstance(task, BaseTaskHandle) else ()
-
-
-def _shown(task: object) -> str:
-    """An id that is none; its truth value may raise, and its text too."""
-    try:
-        return "" if task is None else str(task)
-    except Exception:  # noqa: BLE001 -- an object of the user's may raise anything
-        return ""

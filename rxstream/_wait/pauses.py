@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, cast
 
-from .._checks import seconds
+from .._checks import begun, seconds
 from .._wire.failures import add_gave_up_note, is_transient, named_delay
 from ..backoff import ByAnswer
 from ..errors import StreamRateLimitException
@@ -88,7 +88,7 @@ class Pauses:
 
     def _next(self, cadence: Delays) -> float:
         if self._delays is None:
-            self._delays = cadence()
+            self._delays = begun(cadence, "poll_interval")
         # A schedule that has run out keeps its last delay.
         self._delay = next(self._delays, self._delay)
         if self._delay is None:
@@ -104,7 +104,7 @@ class Pauses:
             # one, whose budget is for those.
             return self._gate.statistics().closed_for
         if self._retries is None:
-            self._retries = self._retry()
+            self._retries = begun(self._retry, "retry")
         self._tries += 1
         delay = next(self._retries, None)
         if delay is None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from .._values import TaskSnapshot
 
-__all__ = ["ToldWait", "hearing_of_waits", "tell_of_wait"]
+__all__ = ["JoinedWait", "ToldWait", "hearing_of_waits", "tell_of_wait"]
 
 
 class ToldWait(Protocol):
@@ -35,6 +35,14 @@ class ToldWait(Protocol):
     def last(self) -> TaskSnapshot | None:
         """Its last good answer."""
         ...
+
+
+class JoinedWait(NamedTuple):
+    """What is told to those who join a wait that others began: whose it is, and no more."""
+
+    task_id: str
+    polls: int = 0
+    last: TaskSnapshot | None = None
 
 
 _Hear: TypeAlias = "Callable[[ToldWait], None]"

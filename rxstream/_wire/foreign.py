@@ -124,9 +124,8 @@ def attribute(value: object, name: str) -> object:
 
 
 def was_raised_in_an_sdk(error: BaseException) -> bool:
-    """Whether an official SDK raised it: getstream does, for answers that it cannot read."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    return bool(frames) and _is_of_an_sdk(frames[-1][0])
+    """Whether an official SDK raised it, or what it calls, for an answer that it cannot read."""
+    return any(_role_of(frame) == "sdk" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def response_in_an_sdk(error: BaseException) -> object:
@@ -143,10 +142,6 @@ def response_in_an_sdk(error: BaseException) -> object:
         if is_reading and frame.f_locals.get("response") is not None:
             return frame.f_locals["response"]
     return None
-
-
-def _is_of_an_sdk(frame: FrameType) -> bool:
-    return _role_of(frame) == "sdk"
 
 
 def _role_of(frame: FrameType) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._wait.again import AGAIN
 from .._wait.each import MAX_CONCURRENT, wait_for_tasks
 from .._wait.each_async import wait_for_tasks_async
 from .._wait.one import wait_for_task, wait_for_task_async
@@ -12,7 +13,9 @@ from ..backoff import DEFAULT_RETRY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
 
+    from .._store import Store
     from .._values import BaseTaskHandle, T
+    from .._wait.again import Again
     from .._wait.each import TaskOutcomes
     from .._wait.each_async import AsyncTaskOutcomes
     from .._wait.many import Handles
@@ -47,6 +50,8 @@ class Waits:
         poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
+        journal: Store | None = None,
+        again: Again = AGAIN,
     ) -> TaskOutcomes[T]:
         """Wait on many tasks in a `for` loop: one `TaskOutcome` for each, as they end.
 
@@ -59,6 +64,8 @@ class Waits:
             poll_interval=poll_interval,
             timeout=timeout,
             retry=retry,
+            journal=journal,
+            again=again,
         )
 
 
@@ -89,6 +96,8 @@ class AsyncWaits:
         poll_interval: PollInterval = 1.0,
         timeout: Duration | None = 60.0,
         retry: Delays | None = DEFAULT_RETRY,
+        journal: Store | None = None,
+        again: Again = AGAIN,
     ) -> AsyncTaskOutcomes[T]:
         """Wait on many tasks in an `async for` loop: one `TaskOutcome` for each, as they end.
 
@@ -101,4 +110,6 @@ class AsyncWaits:
             poll_interval=poll_interval,
             timeout=timeout,
             retry=retry,
+            journal=journal,
+            again=again,
         )

@@ -34,7 +34,8 @@ def deadline(seconds: Duration) -> Callable[[Observable[T]], Observable[T]]:
         deadline(10 s)  ─a──b──c──×
 
     reactivex's `timeout` counts from item to item; this counts from subscribing. It disposes the
-    source first and then sends the error.
+    source first and then sends the error. The wait before it has a deadline of its own, of 60 s
+    unless told otherwise: pass `timeout=None` there if this one is to be the only one.
 
     Args:
         seconds: The deadline, counted from subscribing: seconds, or a timedelta.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reactivex import Observable
 
 from .._merge.downstream import Downstream
+from ._items import snapshots_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,10 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot[T]]], Observable[Task
 
         source             ─p──r──r──r──×
         distinct_status()  ─p──r────────r×
+
+    Returns:
+        An operator whose observable ends as the source does, and errors with `TypeError` if an item
+        is not a `TaskSnapshot`.
     """
 
     def operator(source: Observable[TaskSnapshot[T]]) -> Observable[TaskSnapshot[T]]:
@@ -60,7 +65,11 @@ def distinct_status() -> Callable[[Observable[TaskSnapshot[T]]], Observable[Task
                 downstream.on_completed()
 
             return downstream.subscribe_to(
-                source, scheduler, on_next=on_next, on_error=on_error, on_completed=on_completed
+                source,
+                scheduler,
+                on_next=snapshots_only("distinct_status", on_next, downstream.on_error),
+                on_error=on_error,
+                on_completed=on_completed,
             )
 
         return Observable(subscribe)

@@ -12,9 +12,10 @@ from .._checks import whole
 from .._merge.downstream import Downstream
 from .._text import one_line
 from .._time.schedulers import operator_clock
-from .._values import TaskSnapshot
+from .._values import TaskSnapshot, is_outcome
 from .._wait.log import LOGGER, head_of, log_fields
 from .._wait.told import hearing_of_waits
+from ._items import refuse_observable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reactivex import abc
 
     from .._time.clock import Clock
+    from .._values import TaskOutcome
     from .._wait.told import ToldWait
 
 __all__ = ["log_to"]
@@ -43,7 +45,8 @@ def log_to(
     One line for each change, with the fields that every record of rxstream has: `task_id`,
     `status`, `polls`, `elapsed` (seconds), `delay` (seconds) and `error`, each None where it is
     unknown. They are `extra` on the standard library's loggers, keywords on a structlog logger.
-    Polls without a change are logged at DEBUG. Payloads and secrets are never logged.
+    Polls without a change are logged at DEBUG. Each `TaskOutcome` is a line too, with the id, the
+    polls and the time of its wait. Payloads and secrets are never logged.
 
     Args:
         logger: A `logging.Logger`, a `LoggerAdapter`, or a structlog logger; None: the logger
@@ -51,12 +54,17 @@ def log_to(
         level: The level of the lines; an error is logged at WARNING at least.
 
     Raises:
-        TypeError: `logger` has no `log` method, or `level` is not a whole number.
+        TypeError: `logger` has no `log` method, `level` is not a whole number such as
+            `logging.INFO`, or `log_to` was not called.
         ValueError: `level` is less than 1.
     """
+    refuse_observable(logger, "log_to")
     target: Any = LOGGER if logger is None else logger
     if not callable(getattr(target, "log", None)):
-        msg = f"logger must be a logger with a log method, not {type(target).__name__}"
+        msg = (
+            "logger must be a logger with a log method, as logging.getLogger(name) gives, "
+            f"not {type(target).__name__}"
+        )
         raise TypeError(msg)
     severity = whole(level, "level")
 
@@ -127,6 +135,10 @@ class _Log:
 
     def item(self, item: object) -> None:
         self.begin()
+        if is_outcome(item):
+            self._answers += 1
+            self._outcome(item)
+            return
         before = self._status
         self._answers += 1
         if isinstance(item, TaskSnapshot):
@@ -138,11 +150,26 @@ class _Log:
         else:
             self._say(self._level, one_line(self._status))
 
+    def _outcome(self, outcome: TaskOutcome) -> None:
+        error = outcome.error
+        status = None if outcome.snapshot is None else outcome.snapshot.status
+        fields = log_fields(
+            task_id=outcome.task_id or None,
+            status=status,
+            polls=outcome.polls,
+            elapsed=outcome.elapsed,
+            error=error,
+        )
+        if error is None:
+            self._write(self._level, one_line(status or "completed"), fields)
+        else:
+            self._write(max(self._level, logging.WARNING), _end_of(error), fields)
+
     def error(self, error: Exception) -> None:
         self.begin()
         self._is_ended = True
         level = max(self._level, logging.WARNING)
-        self._say(level, f"ended with {type(error).__name__}: {one_line(error)}", error)
+        self._say(level, _end_of(error), error)
 
     def end(self, event: str) -> None:
         self.begin()
@@ -160,7 +187,14 @@ class _Log:
             elapsed=self._clock.now() - self._started,
             error=error,
         )
+        self._write(level, event, fields)
+
+    def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
         if self._is_standard:
             self._logger.log(level, "%s: %s", head_of(fields), event, extra=fields)
         else:
             self._logger.log(level, event, **fields)
+
+
+def _end_of(error: Exception) -> str:
+    return f"ended with {type(error).__name__}: {one_line(error)}"

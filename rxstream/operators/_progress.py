@@ -11,6 +11,7 @@ from .._gate.gate import Gate
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
 from .._wait.tally import Progress, Tally
+from ._items import refuse_observable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +50,11 @@ def progress(
         is not a `TaskOutcome`.
 
     Raises:
-        TypeError: `total` is not a whole number, or `gate` is not a `Gate`.
+        TypeError: `total` is not a whole number, `gate` is not a `Gate`, or `progress` was not
+            called.
         ValueError: `total` is negative.
     """
+    refuse_observable(total, "progress")
     count = None if total is None else whole(total, "total", 0)
     optional(gate, Gate, "gate")
 

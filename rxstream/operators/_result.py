@@ -10,6 +10,7 @@ from reactivex.internal import SequenceContainsNoElementsError
 
 from .._merge.downstream import Downstream
 from ..errors import InvalidResponseException
+from ._items import refuse_observable, snapshots_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +42,13 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
     Returns:
         An operator whose observable passes errors on. It errors itself with
         `InvalidResponseException` if the payload has another type, and with
-        `SequenceContainsNoElementsError` if the source ends before the task has completed.
+        `SequenceContainsNoElementsError` if the source ends before the task has completed, and with
+        `TypeError` if an item is not a `TaskSnapshot`.
 
     Raises:
-        TypeError: `type` is not a class.
+        TypeError: `type` is not a class, or `result` was not called.
     """
+    refuse_observable(type, "result")
     if type is not None and not isclass(type):
         msg = f"type must be a class such as dict, not {type!r}"
         raise TypeError(msg)
@@ -77,7 +80,10 @@ def result(type: type[Any] | None = None) -> Callable[[Observable[TaskSnapshot]]
                     downstream.on_completed()
 
             return downstream.subscribe_to(
-                source, scheduler, on_next=on_next, on_completed=on_completed
+                source,
+                scheduler,
+                on_next=snapshots_only("result", on_next, downstream.on_error),
+                on_completed=on_completed,
             )
 
         return Observable(subscribe)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from reactivex import Observable
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
-from .._checks import checked_schedule, seconds
+from .._checks import begun, checked_schedule, seconds
 from .._gate.closing import LONGEST_PAUSE
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
@@ -58,7 +58,7 @@ def retry_with(backoff: Delays, *, on: RetryOn) -> Callable[[Observable[T]], Obs
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
             downstream = Downstream(observer)
-            budget = _Budget(backoff(), is_worth_it)
+            budget = _Budget(begun(backoff, "backoff"), is_worth_it)
 
             def attempt() -> None:
                 if not downstream.current.is_disposed:

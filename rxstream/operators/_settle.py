@@ -13,6 +13,7 @@ from .._values import BaseTaskHandle
 from .._wait.closing import ClientClosedError
 from .._wait.outcome import OutcomeObserver
 from .._wait.tasks import id_to_poll
+from ._items import snapshots_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def settle(
         An operator whose observable emits one outcome and completes. If the source ends before the
         task is done, the outcome's `error` is a `TaskCancelledException`. Only where a client is
         closed under the wait there is no outcome but that error, because it says nothing about
-        the task.
+        the task. An item that is not a `TaskSnapshot` is a `TypeError`.
 
     Raises:
         TypeError: `task` is neither an id nor a handle.
@@ -73,7 +74,7 @@ def settle(
             return downstream.subscribe_to(
                 source,
                 scheduler,
-                on_next=outcomes.on_next,
+                on_next=snapshots_only("settle", outcomes.on_next, downstream.on_error),
                 on_error=outcomes.on_error,
                 on_completed=outcomes.on_completed,
             )

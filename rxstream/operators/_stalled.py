@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from reactivex import Observable
 
 from .. import _checks
 from .._merge.downstream import Downstream
 from .._time.schedulers import operator_clock
-from .._values import TaskSnapshot
 from ..errors import TaskStalledException
+from ._items import snapshots_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reactivex import abc
 
+    from .._values import T, TaskSnapshot
     from ..backoff import Duration
 
 __all__ = ["stalled"]
 
-S = TypeVar("S", bound=TaskSnapshot)
 
-
-def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
+def stalled(
+    seconds: Duration,
+) -> Callable[[Observable[TaskSnapshot[T]]], Observable[TaskSnapshot[T]]]:
     """End the wait with an error when the answers have been alike for this long.
 
     ::
@@ -35,7 +36,8 @@ def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
     Answers are alike if `status`, `updated_at`, `error` and `result` are the same. Only an answer
     can show that nothing has changed, so the error comes right after one, and never while none
     comes: a queue at the gate and a server that is away are no fault of the task. The task itself
-    goes on: Stream has no call to cancel it.
+    goes on: Stream has no call to cancel it. Put `distinct_status` behind it, not before:
+    that one drops the answers that show that nothing has changed.
 
     Args:
         seconds: How long nothing may change: seconds, or a timedelta. Make it longer than the pause
@@ -44,7 +46,8 @@ def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
     Returns:
         An operator whose observable passes every answer on, and errors with `TaskStalledException`
         behind the first one that is `seconds` or more younger than the last change. The exception
-        is a `TaskTimeoutException` and a `TimeoutError`; it has `task_id` and `last`.
+        is a `TaskTimeoutException` and a `TimeoutError`; it has `task_id` and `last`. An item
+        that is not a `TaskSnapshot` is a `TypeError`.
 
     Raises:
         TypeError: `seconds` is neither a number nor a timedelta.
@@ -52,16 +55,16 @@ def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
     """
     limit = _checks.seconds(seconds, "seconds")
 
-    def operator(source: Observable[S]) -> Observable[S]:
+    def operator(source: Observable[TaskSnapshot[T]]) -> Observable[TaskSnapshot[T]]:
         def subscribe(
-            observer: abc.ObserverBase[S], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[TaskSnapshot[T]], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = operator_clock(scheduler)
             downstream = Downstream(observer)
             before: TaskSnapshot | None = None
             changed_at = 0.0
 
-            def on_next(snapshot: S) -> None:
+            def on_next(snapshot: TaskSnapshot[T]) -> None:
                 nonlocal before, changed_at
                 now = clock.now()
                 if before is None or not _alike(before, snapshot):
@@ -71,7 +74,7 @@ def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
                 if now - changed_at >= limit and not snapshot.is_done and downstream.count > 1:
                     end(snapshot)
 
-            def end(snapshot: S) -> None:
+            def end(snapshot: TaskSnapshot[T]) -> None:
                 downstream.dispose()
                 downstream.on_error(
                     TaskStalledException(
@@ -84,7 +87,9 @@ def stalled(seconds: Duration) -> Callable[[Observable[S]], Observable[S]]:
                     )
                 )
 
-            return downstream.subscribe_to(source, scheduler, on_next=on_next)
+            return downstream.subscribe_to(
+                source, scheduler, on_next=snapshots_only("stalled", on_next, downstream.on_error)
+            )
 
         return Observable(subscribe)
 

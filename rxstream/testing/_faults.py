@@ -42,6 +42,8 @@ def http_error(
 ) -> Answer:
     """An HTTP error in Stream's envelope, or with a proxy's body in its place.
 
+    Other answers that are no task are `garbage`, `raw` and `redirect`.
+
     Args:
         status_code: 400 to 599.
         code: Stream's code; None: the one that goes with the status.

@@ -161,7 +161,7 @@ class VirtualTime(VirtualTimeScheduler):
                 msg = (
                     f"{at_once} actions at {self.to_seconds(self.now)} s, where time stands still: "
                     "something repeats without a pause, such as poll_interval=0 with a client that "
-                    "answers at once; give it a pause, or raise max_at_once"
+                    "answers at once, or ops.retry(); give it a pause, or raise max_at_once"
                 )
                 raise EndlessRun(msg)
             actions += 1

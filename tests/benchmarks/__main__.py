@@ -7,7 +7,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import batch, cost, deadline, dispose, engine, imports, limit, merge, page, sockets
+from . import (
+    batch,
+    cost,
+    deadline,
+    dispose,
+    engine,
+    imports,
+    journal,
+    limit,
+    merge,
+    page,
+    sockets,
+)
 from .processes import Options
 from .report import Note, Plot, Table, WrongResultError, show
 
@@ -31,6 +43,7 @@ _BENCHMARKS: Final[dict[str, Callable[[Options], Iterator[Part]]]] = {
     "deadline": deadline.run,
     "dispose": dispose.run,
     "imports": imports.run,
+    "journal": journal.run,
 }
 
 

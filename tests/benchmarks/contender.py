@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from . import in_memory
+from .journalled import CONTENDERS, journalled
 from .many import batch, endless, memory
 from .many_http import batch_http, limited, limited_official, threads
 from .merging import MERGES, merge
@@ -85,6 +86,7 @@ WORKS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
     "batch": batch,
     "memory": memory,
     "endless": endless,
+    **dict.fromkeys(CONTENDERS, journalled),
     "batch-http": batch_http,
     "threads-sync": threads,
     "limited": limited,

@@ -141,3 +141,13 @@ def test_a_retry_after_that_urllib3_cannot_read_is_a_429() -> None:
     with BareServer(answer) as server, pytest.raises(StreamRateLimitException) as caught:
         wait_in_stream_chat("sync", server.url)
     assert type(caught.value.__cause__) is ValueError
+
+
+def test_a_chunk_that_urllib3_cannot_read_is_an_invalid_answer() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        BareServer(head + b"-5\r\nab\r\n") as server,
+        pytest.raises(InvalidResponseException) as caught,
+    ):
+        wait_in_stream_chat("sync", server.url)
+    assert type(caught.value.__cause__) is ValueError

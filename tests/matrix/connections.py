@@ -129,7 +129,7 @@ def _tls() -> Iterator[Fault]:
         "for another address": lambda _: _context(AUTHORITY, "127.0.0.2"),
     }
     for name, context in bad.items():
-        kind = Kind.HARMLESS if name == "a good certificate" else Kind.CERTIFICATE
+        kind = Kind.COMPLETED if name == "a good certificate" else Kind.CERTIFICATE
         typical = name == "expired"
         yield Fault("TLS", name, kind, _nothing, level="tls", context=context, is_typical=typical)
 

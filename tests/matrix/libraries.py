@@ -65,7 +65,7 @@ RULES: Final = (
     Rule(
         "How long an SDK is busy with an answer of megabytes, or one without end.",
         SDKS,
-        ("in time", "nothing is left"),
+        ("in time", "nothing is left", "next"),
         ("too much", "heads", "odd statuses", "surplus bytes"),
     ),
     Rule(
@@ -124,8 +124,14 @@ RULES: Final = (
     Rule(
         "Bytes after an answer: httpx, requests and aiohttp take them for the next one.",
         FOREIGN,
-        ("end: a wrong payload", "next"),
+        ("end: a wrong payload", "end: HTTP 400", "next"),
         ("surplus bytes",),
+    ),
+    Rule(
+        "aiohttp takes a reset for the end of a body that says no length.",
+        ("aiohttp",),
+        ("end: invalid answer",),
+        ("Content-Length",),
     ),
     Rule(
         "The thread of the resolver that aiohttp chooses where aiodns is installed.",

@@ -143,7 +143,8 @@ class GateLaws:
             self.book.broken("the reserve is kept", self.name, f"nothing is left for {left:.6f} s")
         # Told in whole seconds, so that what is not low by some hundredths may be.
         is_low = remaining * budget.length * 1.05 < (1 - AHEAD) * budget.limit * left
-        least = left / (max(remaining, 1) * self._share)
+        # Its end is told in whole seconds too.
+        least = (left - 1) / (max(remaining, 1) * self._share)
         if (is_low or self._is_crowded(budget, now)) and now - self._sent < min(least, left) - 0.01:
             text = f"{now - self._sent:.6f} s after the last one, {least:.6f} s would keep it"
             self.book.broken("the reserve is kept", self.name, text)

@@ -197,7 +197,11 @@ class _Pusher:
             self._subject.on_error(fault)
         else:
             self._ids.came(item)
+            # Where the observer raises, the source is closed when it calls next: many an operator
+            # tells its observer of what it has raised, and would tell one that is disposed nothing.
+            self._ids.laws.is_in_source = True
             self._subject.on_next(item)
+            self._ids.laws.left_source()
 
     def subscribe(self, observer: Any, scheduler: Any = None) -> Any:
         """Begin to push."""

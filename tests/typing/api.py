@@ -51,6 +51,7 @@ from rxstream import (
 )
 from rxstream import operators as rxs
 from rxstream.compat.getstream import as_official, official_errors
+from rxstream.journal import AGAIN, Journal, JournalCounts, JournalReader, MemoryJournal
 from rxstream.progress_bar import progress_bar
 from rxstream.testing import FakeAsyncClient, FakeClient, TaskServer, VirtualTime, run_virtual
 from rxstream.webhooks import (
@@ -158,6 +159,10 @@ async def the_handles(
     assert_type(task_observable(client, "id"), Observable[TaskSnapshot[Any]])
     piped = export.observe().pipe(rxs.distinct_status(), rxs.log_to(), rxs.result())
     assert_type(piped, Observable[results.Export])
+    moving = export.observe().pipe(rxs.stalled(60), rxs.distinct_status(), rxs.log_to())
+    assert_type(moving, Observable[TaskSnapshot[results.Export]])
+    still = export.observe().pipe(rxs.distinct_status(), rxs.stalled(60))
+    assert_type(still, Observable[TaskSnapshot[results.Export]])
     assert_type(await piped, results.Export)
     assert_type((await export.observe()).result["url"], str)
     assert_type(export.observe().pipe(rxs.settle(export)), Observable[TaskOutcome[results.Export]])
@@ -376,3 +381,24 @@ def their_starts() -> None:
     exports = start_tasks(their_handle, [1], batch_size=1)
     assert_type(exports, Observable[AsyncTaskHandle[results.Export]])
     start_tasks(len, [1], batch_size=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+def journals(client: StreamClient) -> None:
+    with Journal("run.db") as journal:
+        assert_type(journal, Journal)
+        found = tasks_observable(client, ["id"], journal=journal)
+        assert_type(found, Observable[TaskOutcome])
+        assert_type(journal.counts(), JournalCounts)
+        assert_type(journal.pending(), Iterator[str])
+    again = (*AGAIN, errors.StreamApiException)
+    tasks_observable(client, ["id"], journal=MemoryJournal(), again=again)
+    tasks_observable(client, ["id"], journal=None, again=errors.StreamException)
+    assert_type(JournalReader("run.db").outcomes(), Iterator[TaskOutcome])
+    tasks_observable(client, ["id"], journal="run.db")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    tasks_observable(client, ["id"], again="timeout")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def replayed(outcome: TaskOutcome, error: errors.JournalException) -> None:
+    assert_type(outcome.replayed, bool)
+    assert_type(error.path, str)
+    assert_type(error.reason, errors.JournalFailure)

@@ -35,6 +35,8 @@ def write(folder: Path) -> int:
     )
     (folder / "mypy.ini").write_text(
         "[mypy]\nstrict = True\n[mypy-getstream.*,stream_chat.*]\nignore_missing_imports = True\n"
+        # Run in a checkout, mypy finds this package as source, which is checked on its own.
+        "[mypy-rxstream.*]\nwarn_unused_ignores = False\n"
     )
     count = 0
     for page in PAGES:

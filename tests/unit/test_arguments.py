@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,7 @@ CLIENT = FakeClient(completed())
         ({"scheduler": 3}, TypeError, "scheduler"),
         ({"client": object()}, TypeError, "client"),
         ({"client": SimpleNamespace(get_task=3)}, TypeError, "client"),
+        ({"client": FakeClient}, TypeError, r"client.*FakeClient\(\), not the class FakeClient"),
     ],
     ids=str,
 )
@@ -110,13 +112,16 @@ IDS: list[tuple[Any, str]] = [
     (["a", "b"], "must be a string, not list; for many ids use tasks_observable or wait_for_tasks"),
     (("a",), "not tuple; for many ids"),
     (5, "task_id must be a string, not int"),
+    (SimpleNamespace(data=SimpleNamespace(task_id="id")), "; pass its .data.task_id"),
+    (SimpleNamespace(task_id="id"), "not SimpleNamespace; pass its .task_id"),
+    ({"task_id": "id"}, "not dict; pass its ['task_id']"),
     (None, "not NoneType; an operation that returned None left nothing to wait for"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "text"), IDS)
 def test_an_id_of_another_type_is_told_what_it_looks_like(bad: Any, text: str) -> None:
-    with pytest.raises(TypeError, match=text):
+    with pytest.raises(TypeError, match=re.escape(text)):
         task_observable(FakeClient(completed()), bad)
     (outcome,) = wait_for_tasks(FakeClient(completed()), [bad])
     assert text in str(outcome.error)
@@ -154,3 +159,34 @@ def test_a_list_is_no_schedule(name: str, pauses: Any) -> None:
     text = f"a schedule of rxstream.backoff, .*iterator of seconds.*not {type(pauses).__name__}"
     with pytest.raises(TypeError, match=text):
         task_observable(FakeClient(completed()), "x", **{name: pauses})
+
+
+def choose(_: object) -> float:
+    return 1.0
+
+
+class Chooser:
+    def choose(self, _: object) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize("name", ["poll_interval", "retry"])
+@pytest.mark.parametrize("pauses", [choose, Chooser().choose, lambda answer: 1])
+def test_a_function_of_the_answer_is_no_schedule(name: str, pauses: Any) -> None:
+    text = rf"^{name} must be callable without arguments; .* poll_interval=backoff.by_answer\("
+    with pytest.raises(TypeError, match=text):
+        task_observable(FakeClient(completed()), "x", **{name: pauses})
+
+
+@pytest.mark.parametrize("pauses", [lambda: 1.0, lambda: [1.0, 2.0]])
+def test_a_schedule_returns_an_iterator(pauses: Any) -> None:
+    with pytest.raises(TypeError, match=r"^poll_interval must return an iterator of seconds, not "):
+        wait_for_task(FakeClient(["running", completed()]), "x", poll_interval=pauses)
+    with pytest.raises(TypeError, match=r"^retry must return an iterator of seconds, not "):
+        wait_for_task(FakeClient([reset(), completed()]), "x", retry=pauses)
+
+
+def test_what_must_be_an_observable_is_called_an_observable() -> None:
+    wake: Any = [1]
+    with pytest.raises(TypeError, match=r"^wake must be an Observable or None, not list$"):
+        task_observable(FakeClient(completed()), "x", wake=wake)

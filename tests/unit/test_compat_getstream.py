@@ -35,6 +35,9 @@ EACH: list[tuple[errors.StreamException, type[Exception]]] = [
     (errors.TaskCancelledException(task_id="t"), official.StreamException),
     (errors.TaskStalledException(task_id="t", timeout=3), official.StreamTransportException),
     (errors.InvalidResponseException(status_code=200), official.StreamException),
+    (errors.InDoubtException(operation="export_users", items=["jane"]), official.StreamException),
+    (errors.JournalException(path="a.db", reason="full", message="no"), official.StreamException),
+    (errors.DescribedException(type_name="Other", text="no"), official.StreamException),
 ]
 each = pytest.mark.parametrize(("error", "kind"), EACH, ids=lambda value: type(value).__name__)
 

@@ -61,6 +61,14 @@ EXAMPLES: list[tuple[errors.StreamException, dict[str, Any]]] = [
         {"status_code": 200, "raw_response_body": "<html>"},
     ),
     (
+        errors.JournalException(path="run.db", reason="full", message="no room: make some"),
+        {"path": "run.db", "reason": "full"},
+    ),
+    (
+        errors.DescribedException(type_name="httpx.ReadError", text="gone"),
+        {"type_name": "httpx.ReadError", "text": "gone"},
+    ),
+    (
         errors.InDoubtException(operation="delete_users", items=["u1", "u2"], message="reset"),
         {"operation": "delete_users", "items": ("u1", "u2")},
     ),
@@ -83,6 +91,8 @@ every_example = pytest.mark.parametrize(
         (errors.StreamTaskException, errors.StreamException),
         (errors.TaskCancelledException, errors.StreamException),
         (errors.InvalidResponseException, errors.StreamException),
+        (errors.JournalException, errors.StreamException),
+        (errors.DescribedException, errors.StreamException),
         (errors.InDoubtException, errors.StreamException),
     ],
 )
@@ -99,6 +109,8 @@ def test_branches_are_apart() -> None:
         errors.StreamTaskException,
         errors.TaskCancelledException,
         errors.InvalidResponseException,
+        errors.JournalException,
+        errors.DescribedException,
         errors.InDoubtException,
     )
     for one in branches:
@@ -111,7 +123,7 @@ def test_only_what_took_too_long_is_a_timeout_error() -> None:
 
 
 def test_every_example_is_listed_and_every_class_has_one() -> None:
-    classes = {name for name in errors.__all__ if name != "TransportErrorType"}
+    classes = set(errors.__all__) - {"TransportErrorType", "JournalFailure"}
     assert classes == {type(error).__name__ for error, _ in EXAMPLES}
 
 

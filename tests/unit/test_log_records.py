@@ -15,6 +15,7 @@ from reactivex.disposable import CompositeDisposable
 
 from rxstream import backoff, task_observable, tasks_observable
 from rxstream import operators as rxs
+from rxstream.hub import TaskHub
 from rxstream.testing import (
     FakeAsyncClient,
     FakeClient,
@@ -128,6 +129,27 @@ def test_the_id_is_known_before_any_answer_and_after_a_refused_one(
     ]
 
 
+@each_fake
+def test_each_outcome_is_a_line(fake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    time = VirtualTime()
+    scripts = {"a": ["running", completed()], "b": completed(), "c": failed("no"), "d": "running"}
+    client = fake(scripts, scheduler=time)
+    time.record(tasks_observable(client, [*scripts, ""], timeout=3).pipe(rxs.log_to()))
+    assert told(caplog, "levelname", "task_id", "status", "polls", "elapsed", "error") == [
+        ("INFO", None, None, 0, 0, None),
+        ("INFO", "b", "completed", 1, 0, None),
+        ("WARNING", "c", "failed", 1, 0, "StreamTaskException"),
+        ("WARNING", None, None, 0, 0, "ValueError"),
+        ("INFO", "a", "completed", 2, 1, None),
+        ("WARNING", "d", "running", 4, 3, "TaskTimeoutException"),
+        ("INFO", None, None, 5, 3, None),
+    ]
+    assert caplog.messages[4] == "task a (polls=2, elapsed=1.000 s): completed"
+    assert caplog.messages[2].endswith(
+        ": ended with StreamTaskException: Task c failed (internal_error): no"
+    )
+
+
 def test_the_id_is_known_through_other_operators(caplog: pytest.LogCaptureFixture) -> None:
     play(
         [http_error(503), completed()],
@@ -144,6 +166,18 @@ def test_the_id_is_known_through_other_operators(caplog: pytest.LogCaptureFixtur
 def test_one_log_behind_another_knows_it_too(caplog: pytest.LogCaptureFixture) -> None:
     play(http_error(404), rxs.log_to(), rxs.log_to())
     assert told(caplog, "task_id") == [("t1",)] * 4
+
+
+@each_fake
+def test_all_who_watch_through_a_hub_know_it(fake: Any, caplog: pytest.LogCaptureFixture) -> None:
+    time = VirtualTime()
+    hub = TaskHub(fake([delayed(completed(), 3)], scheduler=time))
+    each = [hub.observe("t1").pipe(rxs.log_to()) for _ in range(3)]
+    time.record(rx.merge(*each))
+    time.record(hub.observe("t1").pipe(rxs.log_to()))  # remembered
+    begun = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert begun == ["task t1 (polls=0, elapsed=0.000 s): waiting"] * 4
+    assert set(told(caplog, "task_id")) == {("t1",)}
 
 
 def test_of_several_waits_answers_tell_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:

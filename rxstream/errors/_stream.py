@@ -1,39 +1,18 @@
-"""Every way a wait can end badly.
-
-::
-
-    StreamException
-    ├── StreamApiException              an HTTP error answer
-    │   └── StreamRateLimitException    429
-    ├── StreamTransportException        no usable answer
-    │   └── TaskTimeoutException        the wait's own deadline (also a TimeoutError)
-    │       └── TaskStalledException    nothing has changed for too long (`rxs.stalled`)
-    ├── StreamTaskException             the task failed
-    ├── TaskCancelledException          the wait was cancelled by a signal
-    ├── InvalidResponseException        a 2xx or 3xx answer that is not a task
-    └── InDoubtException                a start of which nobody knows whether Stream got it
-
-Names and fields of `StreamException`, `StreamApiException`, `StreamRateLimitException`,
-`StreamTransportException` and `StreamTaskException` are those of Stream's official Python SDK, but
-for `api_error` and `http_response`: the latter holds the request, and so the token.
-All of them pickle. Their text is one line with nothing in it that a terminal would obey; each text
-in them is cut to 4,000 characters.
-"""
+"""What comes from Stream, or from the connection to it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._text import bounded, brief, cut, one_line, picklable, rebuilt
+from .._text import bounded, cut, one_line, picklable, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
-    from ._values import RateLimitInfo, TaskSnapshot
+    from .._values import RateLimitInfo, TaskSnapshot
 
 __all__ = [
-    "InDoubtException",
     "InvalidResponseException",
     "StreamApiException",
     "StreamException",
@@ -49,9 +28,6 @@ __all__ = [
 TransportErrorType: TypeAlias = Literal[
     "timeout", "connection_reset", "dns_failure", "tls_handshake_failed", "unknown"
 ]
-
-# So many items of a start are named in the text of an exception.
-_SHOWN: Final = 3
 
 
 class StreamException(Exception):
@@ -264,25 +240,4 @@ class InvalidResponseException(StreamException):
             (message or "The answer is not a Stream API answer")
             + (f" (status={status_code})" if status_code is not None else "")
             + (f": {self.raw_response_body[:120]!r}" if raw_response_body else "")
-        )
-
-
-class InDoubtException(StreamException):
-    """Nobody knows whether Stream got a start, so it is not repeated; `__cause__` says why."""
-
-    def __init__(self, *, operation: str, items: Sequence[Any] = (), message: str = "") -> None:
-        """Make an exception for one start.
-
-        Args:
-            operation: The name of the operation.
-            items: What it was to start with.
-            message: What happened.
-        """
-        self.operation = operation
-        self.items: tuple[Any, ...] = tuple(items)
-        shown = brief(list(self.items[:_SHOWN]))
-        super().__init__(
-            f"Stream may have started {operation} with {len(self.items)} items"
-            f" ({shown}{', …' if len(self.items) > _SHOWN else ''}), or not"
-            + (f": {message}" if message else "")
         )

@@ -1,0 +1,1 @@
+"""Journals: any store, the file, and waits that outlive their process."""

@@ -1,0 +1,1 @@
+"""Processes that are killed with SIGKILL while they wait with a journal."""
