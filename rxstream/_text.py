@@ -38,6 +38,8 @@ Cut: TypeAlias = "Callable[[str], str]"
 _TEXT_LENGTH: Final = 4_000
 _LINE_LENGTH: Final = 500
 _VALUE_LENGTH: Final = 80
+# An id takes 36 of it, and the reason stands behind it.
+_ERROR_LENGTH: Final = 240
 _DEPTH: Final = 10
 # What a copy may hold: characters, each entry counting as some.
 _SIZE: Final = 16_000
@@ -132,12 +134,13 @@ def brief(value: object) -> str:
 
 def labelled(name: str, told: Mapping[str, object]) -> str:
     """Give `name(field=value, …)` on one line, long values cut."""
-    texts = ((field, printable(brief(value))) for field, value in told.items())
-    parts = (
-        f"{field}={text}" if len(text) <= _VALUE_LENGTH else f"{field}={text[: _VALUE_LENGTH - 1]}…"
-        for field, text in texts
-    )
-    return f"{name}({', '.join(parts)})"
+    return f"{name}({', '.join(f'{field}={_short(value)}' for field, value in told.items())})"
+
+
+def _short(value: object) -> str:
+    text = printable(brief(value))
+    room = _ERROR_LENGTH if isinstance(value, BaseException) else _VALUE_LENGTH
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def picklable(value: Any) -> Any:

@@ -243,4 +243,8 @@ def is_outcome(value: object) -> TypeGuard[TaskOutcome]:
 def _told(value: TaskSnapshot | TaskOutcome) -> dict[str, object]:
     """The fields that differ from their default."""
     found = ((field, getattr(value, field.name)) for field in fields(value) if field.name != "raw")
-    return {field.name: it for field, it in found if it is not field.default}
+    return {
+        field.name: round(it, 3) if isinstance(it, float) else it
+        for field, it in found
+        if it is not field.default
+    }

@@ -81,6 +81,10 @@ class Workers:
                     self._jobs.appendleft(job)
             if is_alone:
                 raise
+        except BaseException:
+            # An interrupt in the pause in which `start` waits for the thread, which runs already.
+            worker.take()
+            raise
 
     def _uncount(self) -> None:
         with self._lock:

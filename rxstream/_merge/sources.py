@@ -66,7 +66,7 @@ def check_items(source: object, name: str) -> None:
         source, Observable | Iterable | AsyncIterable
     ):
         msg = (
-            f"{name} must be an iterable, an async iterable or an Observable, "
+            f"{name} must be an iterable such as a list, an async iterable or an Observable, "
             f"not {type(source).__name__}"
         )
         raise TypeError(msg)

@@ -18,7 +18,9 @@ from typing_extensions import override
 
 from .._wait.closing import ClientClosedError
 from .._wait.context import CallContext
+from .._wait.log import log_start_retry
 from .._wait.poll import Poll
+from ..errors import StreamRateLimitException
 from .failure import Retries, failure_of
 
 if TYPE_CHECKING:
@@ -128,6 +130,8 @@ class Start(abc.DisposableBase):
             failure = failure_of(error, operation.name, self._batch)
             self._end(operation.failed(self._batch, failure))
         else:
+            if not isinstance(error, StreamRateLimitException):  # the gate's business
+                log_start_retry(operation.name, len(self._batch), pause, error)
             self._rest(pause)
 
     def _rest(self, pause: float) -> None:

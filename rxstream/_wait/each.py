@@ -116,7 +116,7 @@ def check_tasks(tasks: object) -> None:
         msg = "tasks is an Observable, which cannot be asked for its next id: use tasks_observable"
         raise TypeError(msg)
     if isinstance(tasks, str | bytes) or not isinstance(tasks, Iterable | AsyncIterable):
-        msg = f"tasks must be an iterable of ids, not {type(tasks).__name__}"
+        msg = f"tasks must be an iterable of ids, such as a list, not {type(tasks).__name__}"
         raise TypeError(msg)
 
 

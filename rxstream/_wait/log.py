@@ -1,4 +1,4 @@
-"""The logger of rxstream, the fields of its records, and the two warnings of a wait."""
+"""The logger of rxstream, the fields of its records, and the warnings of waits and starts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = [
     "head_of",
     "log_fields",
     "log_retry",
+    "log_start_retry",
     "log_wake_failed",
     "log_wake_of_all_failed",
 ]
@@ -59,6 +60,18 @@ def log_retry(wait: ToldWait, elapsed: float, delay: float, error: BaseException
         delay,
         one_line(error),
         extra=fields,
+    )
+
+
+def log_start_retry(operation: str, items: int, delay: float, error: BaseException) -> None:
+    """Log that a start was not sent, and when it is tried again."""
+    LOGGER.warning(
+        "%s of %d items: start not sent, next try in %.3g s: %s",
+        printable(operation),
+        items,
+        delay,
+        one_line(error),
+        extra=log_fields(delay=delay, error=error),
     )
 
 

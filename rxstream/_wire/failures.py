@@ -147,9 +147,11 @@ def translated(error: BaseException) -> BaseException:
     return ours
 
 
-def transport_error(error: BaseException) -> StreamTransportException:
-    """Make our exception of a failure on the way."""
-    return _on_the_way(error, kind_of(error), f"{type(error).__name__}: {shown(error)}")
+def transport_error(error: BaseException, address: str = "") -> StreamTransportException:
+    """Make our exception of a failure on the way; it tells the address if nothing was sent."""
+    said = f"{type(error).__name__}: {shown(error)}"
+    where = f", on the way to {address}" if address and was_not_sent(error) else ""
+    return _on_the_way(error, kind_of(error), f"{said}{where}")
 
 
 def _on_the_way(

@@ -178,7 +178,7 @@ class AsyncStreamClient(BaseClient, AsyncWaits, ChatOperations, ProductOperation
                 self._has_connected = True
         except FAILURES as error:
             self._raise_if_closed()
-            raise_failure(error)
+            raise_failure(error, self.base_url)
         return answer.status_code, answer.headers, answer.content
 
 

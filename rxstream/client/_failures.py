@@ -31,11 +31,12 @@ FAILURES: Final = (
 _RESET: Final = "connection_reset"
 
 
-def raise_failure(error: Exception, ended: str = "") -> NoReturn:
+def raise_failure(error: Exception, address: str, ended: str = "") -> NoReturn:
     """Raise our exception for one of theirs.
 
     Args:
         error: What a library raised.
+        address: Where the request was to go.
         ended: Who ended the request, if somebody did.
 
     Raises:
@@ -44,7 +45,7 @@ def raise_failure(error: Exception, ended: str = "") -> NoReturn:
     if ended:
         # A wait looks for this cause: whoever ends a request does not want another one.
         raise StreamTransportException(_RESET, ended) from asyncio.CancelledError()
-    raise transport_error(error) from _origin(error)
+    raise transport_error(error, address) from _origin(error)
 
 
 def _origin(error: Exception) -> BaseException:

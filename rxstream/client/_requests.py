@@ -95,7 +95,7 @@ def listed(values: Any, batch: Batch) -> list[Any]:
 
     Raises:
         TypeError: It is a string, or not a list at all, or an entry has the wrong type.
-        ValueError: It is empty, longer than Stream takes, or holds an empty string.
+        ValueError: It is empty, longer than Stream takes, or an entry is empty or has a line break.
     """
     name, maximum = batch.items, batch.maximum
     kind = type(cast("object", values))
@@ -109,13 +109,20 @@ def listed(values: Any, batch: Batch) -> list[Any]:
     if maximum is not None and len(found) > maximum:
         msg = (
             f"{name} holds {len(found)} entries, and Stream takes at most {maximum} in one request;"
-            " send them in several"
+            " send them in several, as rxstream.start_tasks does"
         )
         raise ValueError(msg)
-    for entry in found:
+    for number, entry in enumerate(found):
         if not isinstance(entry, Mapping):
-            text(entry, f"each entry of {name}")
+            _check_entry(entry, f"{name}[{number}]")
     return found
+
+
+def _check_entry(entry: object, name: str) -> None:
+    # The lines of a file end with a line break, and Stream knows nobody by such an id.
+    if not {"\n", "\r"}.isdisjoint(text(entry, name)):
+        msg = f"{name} must not hold a line break: strip the lines of a file, as in line.strip()"
+        raise ValueError(msg)
 
 
 def path(template: str, **values: str) -> str:

@@ -168,9 +168,9 @@ class StreamClient(BaseClient, Waits, ChatOperations, ProductOperations, SyncSta
                 self._has_connected = True
         except FAILURES as error:
             if ending.is_asked_for:
-                raise_failure(error, "the request was cancelled")
+                raise_failure(error, self.base_url, "the request was cancelled")
             self._raise_if_closed()
-            raise_failure(error)
+            raise_failure(error, self.base_url)
         return answer.status_code, answer.headers, answer.content
 
 

@@ -124,8 +124,10 @@ def test_a_fault_has_the_same_name_everywhere(variant: str, answer: bytes, kind:
 def test_a_refused_connection_has_the_same_name_everywhere(variant: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        error = error_of(variant, f"http://127.0.0.1:{taken.getsockname()[1]}")
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        error = error_of(variant, f"http://{address}")
     assert error.error_type == "connection_reset"
+    assert address in str(error)
 
 
 @every_variant
@@ -136,7 +138,9 @@ def test_an_unknown_name_has_the_same_name_everywhere(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
-    assert error_of(variant, NOWHERE).error_type == "dns_failure"
+    error = error_of(variant, NOWHERE)
+    assert error.error_type == "dns_failure"
+    assert NOWHERE.removeprefix("http://") in str(error)
 
 
 @every_variant

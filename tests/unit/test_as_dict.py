@@ -141,6 +141,20 @@ def test_they_print_on_one_line_and_tell_what_there_is() -> None:
     )
 
 
+def test_an_outcome_shows_why_a_task_failed() -> None:
+    task_id = "76809eaf-1dd9-4117-9fc9-ca4e49aacb8c"
+    error = errors.StreamTaskException(
+        task_id=task_id, error_type="storage", description="no space left"
+    )
+    shown = repr(TaskOutcome(task_id, error=error, elapsed=1.0260536759997194))
+    assert "(storage): no space left')" in shown
+    assert "elapsed=1.026)" in shown
+    error = errors.StreamTaskException(
+        task_id=task_id, error_type="storage", description="x" * 1_000
+    )
+    assert len(repr(TaskOutcome(task_id, error=error))) < 350
+
+
 def test_they_are_generic_at_run_time_too() -> None:
     snapshot = TaskSnapshot[dict[str, str]]("t1", result={"a": "b"})
     outcome = TaskOutcome[dict[str, str]]("t1", snapshot, items=("u",))

@@ -368,8 +368,8 @@ async def no_ids() -> AsyncIterator[str]:
 
 
 ARGUMENTS: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"tasks": "abc"}, TypeError, "tasks must be an iterable of ids, not str"),
-    ({"tasks": 5}, TypeError, "tasks must be an iterable of ids, not int"),
+    ({"tasks": "abc"}, TypeError, "tasks must be an iterable of ids, such as a list, not str"),
+    ({"tasks": 5}, TypeError, "tasks must be an iterable of ids, such as a list, not int"),
     ({"tasks": reactivex.of("a")}, TypeError, "an Observable, .* use tasks_observable"),
     ({"max_concurrent": 0}, ValueError, "max_concurrent must be 1 or more"),
     ({"max_concurrent": None}, TypeError, "max_concurrent must be a whole number"),

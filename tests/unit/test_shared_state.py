@@ -155,6 +155,25 @@ def test_workers_that_cannot_start_leave_room_for_those_that_can(
         assert done.wait(PATIENCE)
 
 
+def test_an_interrupt_while_a_worker_starts_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers, go_on, done = Workers(maximum=3, linger=0.01), threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    with assert_nothing_left():
+        workers.submit(lambda: go_on.wait(PATIENCE))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                workers.submit(bool)
+        workers.submit(done.set)
+        assert done.wait(PATIENCE)
+        go_on.set()
+
+
 def test_a_wait_whose_thread_cannot_start_ends_with_that_error_and_gives_its_place_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

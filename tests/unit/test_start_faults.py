@@ -121,6 +121,18 @@ def test_what_was_not_sent_is_repeated(stage: Stage, name: str) -> None:
     assert (handle.task_id, handle.error, len(sent), at) == ("an-id", None, 3, 4)
 
 
+def test_a_start_that_is_repeated_is_a_warning(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    one(stage, not_sent(), refused(5), "an-id", retry=backoff.constant(2.0))
+    assert caplog.messages == [
+        "delete_things of 2 items: start not sent, next try in 2 s: ConnectError: nobody listens"
+    ]
+    (record,) = caplog.records
+    told = [vars(record)[name] for name in ("levelname", "name", "delay", "error", "task_id")]
+    assert told == ["WARNING", "rxstream", 2.0, "StreamTransportException", None]
+
+
 def test_the_retries_are_bounded_and_begin_anew_after_a_429(stage: Stage) -> None:
     schedule = backoff.constant(2.0).limited(1)
     handle, sent, at = one(
