@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from rxstream import TaskOutcome, tasks_observable, wait_for_tasks, wait_for_tasks_async
-from rxstream._wait import each
+from rxstream._wait import each, feed
 from rxstream.testing import FakeAsyncClient, FakeClient, VirtualTime, run_virtual
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Door:
 
         waits = functools.partial(tasks_observable, scheduler=time)
         with self.patch.context() as patch:
-            patch.setattr(each, "SimpleQueue", Pumped)
+            patch.setattr(feed, "SimpleQueue", Pumped)
             patch.setattr(each, "tasks_observable", waits)
             for outcome in wait_for_tasks(played.client, tasks, **keywords):
                 note(outcome)

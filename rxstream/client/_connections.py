@@ -41,7 +41,7 @@ class Ending:
         """End the request, now or before it is sent."""
         self.is_asked_for = True
         if (connection := self._taken()) is not None:
-            connection.shut_down()
+            connection.reset()
 
     def begin(self, connection: _Connection) -> None:
         """The request goes over this connection."""
@@ -143,13 +143,13 @@ class Connections:
 
 
 class _Connection:
-    __slots__ = ("_line", "_pool", "drop", "shut_down")
+    __slots__ = ("_line", "_pool", "drop", "reset")
 
     def __init__(self, proxy: httpx.Proxy | None, tls: ssl.SSLContext | None) -> None:
         self._line = Line()
         self._pool = sync_pool(proxy, tls, self._line)
         self.drop = self._line.drop
-        self.shut_down = self._line.shut_down
+        self.reset = self._line.reset
 
     def send(self, request: httpx.Request, deadline: float, most: int) -> Answer:
         line = self._line
@@ -166,7 +166,7 @@ class _Connection:
         return reader.answer()
 
     def close(self) -> None:
-        self.shut_down()
+        self._line.shut_down()
         self._pool.close()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import socket
+import struct
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 from typing_extensions import override
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Line"]
+
+# On, and for no time; Windows has shorter numbers there.
+_NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Line(httpcore.NetworkBackend):
@@ -52,10 +57,21 @@ class Line(httpcore.NetworkBackend):
         """Wake a thread that reads or writes; closing the socket alone would not."""
         self._is_shut_down = True
         stream, spare = self._stream, self._spare
-        if stream is not None:
-            _shut_down(stream.get_extra_info("socket"))
-        if spare is not None:
-            _shut_down(spare)
+        for end in (None if stream is None else stream.get_extra_info("socket"), spare):
+            if end is not None:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Shut down, and let the peer know when the connection is closed.
+
+        Who sends a long answer would otherwise wait for a minute for room to send the rest.
+        """
+        if self._stream is not None:
+            with suppress(OSError):
+                end = self._stream.get_extra_info("socket")
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.shut_down()
 
     def drop(self) -> None:
         """Close this process's descriptor; the connection stays open in the one that forked."""
@@ -137,8 +153,3 @@ class _Stream(httpcore.NetworkStream):
         if info == "is_readable":  # httpcore asks after an answer and before the next request
             return has_unread(self._portions, self._inner)
         return self._inner.get_extra_info(info)
-
-
-def _shut_down(end: socket.socket) -> None:
-    with suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)

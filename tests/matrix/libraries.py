@@ -69,6 +69,12 @@ RULES: Final = (
         ("too much", "heads", "odd statuses", "surplus bytes"),
     ),
     Rule(
+        "The SDKs read an answer without end, or nested 100,000 deep, until there is no memory.",
+        SDKS,
+        ("end: a bare MemoryError", "in time"),
+        ("200, *", "too much"),
+    ),
+    Rule(
         "`getstream` ends the whole process at an integer of 4,301 digits, and hangs at brackets "
         "nested 100,000 deep.",
         ("Stream", "AsyncStream"),
