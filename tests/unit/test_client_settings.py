@@ -237,5 +237,5 @@ def test_bad_counts_are_refused_by_name(client: Any, name: str, value: Any, kind
     ids=["async for sync", "sync for async", "number"],
 )
 def test_an_http_client_for_the_other_client_is_refused(client: Any, http_client: Any) -> None:
-    with pytest.raises(TypeError, match=r"^http_client must be a (Async)?Client or None"):
+    with pytest.raises(TypeError, match=r"^http_client must be an? (Async)?Client or None"):
         client("key", SECRET, http_client=http_client)

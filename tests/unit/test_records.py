@@ -172,11 +172,12 @@ def test_a_payload_as_deep_as_json_reads_comes_back_wherever_the_stack_is() -> N
     def within(frames: int) -> TaskOutcome:
         return back(outcome) if frames == 0 else within(frames - 1)
 
+    before = threading.active_count()
     found = within(200).result
     for _ in range(deep - 1):
         (found,) = found
     assert found == []
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 GOOD = json.loads(
