@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
@@ -23,3 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=0.0,
         help="how long each test in tests/fuzz looks for a finding; 0: a moment, always the same",
     )
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage collections, of which each test that looks for leaks makes some, skip modules."""
+    gc.collect()
+    gc.freeze()
