@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from getstream import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+from getstream import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] -- it has no types
     exceptions as _official,
 )
 

@@ -141,7 +141,7 @@ def wait(request: pytest.FixtureRequest, server: TaskServer) -> Callable[..., Se
     def waiting(*answers: Any, **keywords: Any) -> Seen:
         task = keywords.pop("task", None) or server.add_task(answers)
         seen: Seen = request.param(server, task, KEYWORDS | keywords)
-        seen.task = task  # type: ignore[attr-defined]
+        seen.task = task
         return seen
 
     return waiting
@@ -152,7 +152,7 @@ def test_snapshots_are_emitted_and_carry_everything(wait: Callable[..., Seen]) -
     assert [snapshot.status for snapshot in seen.snapshots] == ["pending", "running", "completed"]
     last = seen.snapshots[-1]
     assert last.result == {"url": "…"}
-    assert last.task_id == seen.task  # type: ignore[attr-defined]
+    assert last.task_id == seen.task
     assert last.created_at is not None
     assert last.rate_limit is not None
     assert last.rate_limit.limit == 6000

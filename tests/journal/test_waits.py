@@ -85,7 +85,7 @@ def test_the_same_again_polls_nothing_and_gives_the_whole_list(store: Any, fake:
     second, client = play(store, script, ids, fake=fake)
     assert client.polls() == 0
     assert all(outcome.replayed for outcome in second)
-    key = lambda outcome: outcome.task_id  # noqa: E731
+    key = lambda outcome: outcome.task_id  # noqa: E731 -- a key of one line
     assert sorted(second, key=key) == sorted(first, key=key)
 
 
@@ -356,7 +356,7 @@ def test_a_lease_is_renewed_and_what_was_lost_is_waited_on_no_more() -> None:
             store.lost.append(Entry(WAIT, "unknown"))
         beneath(holder, then, leaves=leaves)
 
-    store.beat = beat  # type: ignore[method-assign]
+    store.beat = beat
     seen = time.record(tasks_observable(client, ["a", "b"], journal=store, gate=Gate(9)))
     assert [(e.at, e.kind) for e in seen] == [(9, "next"), (9, "completed")]
     assert seen[0].value.task_id == "a"
@@ -370,7 +370,7 @@ def test_a_record_that_somebody_else_was_faster_to_write_is_not_emitted() -> Non
     def put(holder: Any, entry: Entry, record: str, then: Any) -> None:
         then(entry.key != "b", None)
 
-    store.put = put  # type: ignore[method-assign]
+    store.put = put
     found, _ = play(store, completed(1), ["a", "b", "c"])
     assert [outcome.task_id for outcome in found] == ["a", "c"]
 

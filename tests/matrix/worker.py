@@ -18,7 +18,7 @@ from .noise import NOISE
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None
 
 MOST_MEMORY: Final = 6 * 1024**3
 

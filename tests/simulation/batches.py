@@ -42,7 +42,7 @@ def wait_for_many(play: Play) -> None:
         max_concurrent=limit,
         gate=client.gate_laws.gate,
         wake=wake,
-        **how.keywords(),  # type: ignore[arg-type]
+        **how.keywords(),
     )
     consumer.subscribe(probed(play, observable, laws))
 

@@ -149,7 +149,7 @@ class LoopWorld(World):
         scene.curtain()
         await asyncio.sleep(1.0)
         tasks = len(asyncio.all_tasks(loop)) - 1
-        handles = [h for h in loop._scheduled if not h.cancelled()]  # type: ignore[attr-defined]
+        handles = [h for h in loop._scheduled if not h.cancelled()]
         left = tasks + len(handles) - self._pending
         self.book.note(self.now(), "world", "end", f"{left} left")
         if left:

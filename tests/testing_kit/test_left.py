@@ -77,7 +77,7 @@ def test_a_task_is_named(hasty: Any) -> None:
 def test_a_task_that_is_about_to_end_is_waited_for() -> None:
     async def main() -> None:
         async with assert_nothing_left():
-            asyncio.create_task(asyncio.sleep(0.02))  # noqa: RUF006
+            asyncio.create_task(asyncio.sleep(0.02))  # noqa: RUF006 -- nobody keeps it: that is the case
             await asyncio.sleep(0)
 
     asyncio.run(main())

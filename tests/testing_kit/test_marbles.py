@@ -44,7 +44,7 @@ def texts(drawn: str) -> list[str]:
 
 def circles(drawn: str) -> list[tuple[float, float, float]]:
     found = ET.fromstring(drawn).iter(f"{SVG}circle")
-    return [tuple(float(node.attrib[name]) for name in ("cx", "cy", "r")) for node in found]  # type: ignore[misc]
+    return [tuple(float(node.attrib[name]) for name in ("cx", "cy", "r")) for node in found]
 
 
 def test_a_wait_as_a_line() -> None:

@@ -63,7 +63,7 @@ def test_a_bad_argument_is_refused_at_once(
 
 def test_an_id_of_none_says_that_there_is_nothing_to_wait_for() -> None:
     with pytest.raises(TypeError, match="nothing to wait for"):
-        wait_for_task(CLIENT, None)  # type: ignore[arg-type]
+        wait_for_task(CLIENT, None)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_id_of_another_type_is_told_what_it_looks_like(bad: Any, text: str) -
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_an_operation_that_was_not_awaited(many: bool) -> None:  # noqa: FBT001
+def test_an_operation_that_was_not_awaited(*, many: bool) -> None:
     started: Any = an_operation()
     client = FakeClient(completed())
 

@@ -97,7 +97,7 @@ def test_disposing_while_queued_gives_up_the_place_in_the_queue(fake: Any) -> No
 def test_a_request_that_cannot_be_cancelled_safely_is_left_to_finish(*, cancel_safe: bool) -> None:
     async def main() -> None:
         client = FakeAsyncClient(delayed(completed(), 5.0))
-        client.cancel_safe = cancel_safe  # type: ignore[misc]
+        client.cancel_safe = cancel_safe
         gate = Gate(1)
         seen = Recording(client)
         loop = asyncio.get_running_loop()

@@ -67,11 +67,11 @@ def test_transport_errors_are_transient(kind: Any) -> None:
         in_context(OSError("x"), in_context(OSError("y"), CERTIFICATE)),
         OSError("x", CERTIFICATE),
         requests.exceptions.SSLError(urllib3.exceptions.SSLError(CERTIFICATE)),
-        urllib3.exceptions.MaxRetryError(None, "/", CERTIFICATE),  # type: ignore[arg-type]
+        urllib3.exceptions.MaxRetryError(None, "/", CERTIFICATE),
         requests.exceptions.SSLError(
-            urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.SSLError(CERTIFICATE))  # type: ignore[arg-type]
+            urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.SSLError(CERTIFICATE))
         ),
-        aiohttp.ClientConnectorCertificateError(KEY, CERTIFICATE),  # type: ignore[arg-type]
+        aiohttp.ClientConnectorCertificateError(KEY, CERTIFICATE),
     ],
     ids=lambda cause: type(cause).__name__,
 )
@@ -83,7 +83,7 @@ def test_a_bad_certificate_is_final_wherever_it_lies(cause: BaseException) -> No
 
 def test_other_tls_failures_are_transient() -> None:
     failure = caused(httpx.ConnectError("x"), ssl.SSLEOFError(8, "EOF"))
-    assert translated(failure).error_type == "tls_handshake_failed"  # type: ignore[attr-defined]
+    assert translated(failure).error_type == "tls_handshake_failed"
     assert is_transient(translated(failure)) is True
 
 

@@ -98,7 +98,7 @@ def test_a_wait_is_the_same_through_a_handle_and_through_its_id(kind: str, scrip
     by_id, by_handle, observed = Stage(kind, script), Stage(kind, script), Stage(kind, script)
     expected = by_id.play(lambda: task_observable(by_id.client, "t1"))
     found = by_handle.play(lambda: task_observable(by_handle.client, by_handle.handle()))
-    method = observed.play(lambda: observed.handle().observe())  # type: ignore[attr-defined]
+    method = observed.play(lambda: observed.handle().observe())
     assert facts(found) == facts(method) == facts(expected)
     assert by_handle.client.requests == observed.client.requests == by_id.client.requests
 

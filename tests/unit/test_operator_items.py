@@ -64,14 +64,14 @@ def test_a_name_is_no_logger(logger: Any) -> None:
 
 
 def test_pauses_that_are_no_iterator_are_an_error_of_retry_with() -> None:
-    pauses: Any = lambda: 3  # noqa: E731
+    pauses: Any = lambda: 3  # noqa: E731 -- the lambda is what is refused
     source = reactivex.throw(ValueError("no"))
     [end] = VirtualTime().record(source.pipe(rxs.retry_with(pauses, on=ValueError)))
     assert str(end.value) == "backoff must return an iterator of seconds, not int"
 
 
 def test_a_function_of_the_answer_is_no_schedule() -> None:
-    pause: Any = lambda error: 3  # noqa: E731
+    pause: Any = lambda error: 3  # noqa: E731 -- the lambda is what is refused
     with pytest.raises(TypeError, match=r"^backoff must be callable without arguments"):
         rxs.retry_with(pause, on=ValueError)
     assert rxs.retry_with(backoff.constant(1), on=ValueError)

@@ -182,7 +182,7 @@ class TestRetryWith:
 
     def test_the_schedule_is_checked(self) -> None:
         with pytest.raises(TypeError, match="backoff"):
-            rxs.retry_with(3, on=ValueError)  # type: ignore[arg-type]
+            rxs.retry_with(3, on=ValueError)
 
 
 def fired_event(event: Any) -> Any:
@@ -338,7 +338,7 @@ class TestCancelOn:
             await asyncio.sleep(0)
             assert len(asyncio.all_tasks()) == 1
             if isinstance(event, threading.Event):
-                assert len(event._cond._waiters) == 1  # type: ignore[attr-defined]
+                assert len(event._cond._waiters) == 1
                 event.set()
                 assert event.wait(0)
 
@@ -444,7 +444,7 @@ class TestResult:
 
     def test_it_is_checked(self) -> None:
         with pytest.raises(TypeError, match="type"):
-            rxs.result("dict")  # type: ignore[call-overload]
+            rxs.result("dict")
 
 
 class TestSettle:

@@ -40,7 +40,7 @@ def known_to(each: Any) -> list[Any]:
     if isinstance(each, asyncio.Future):
         return list(getattr(each, "_callbacks", None) or ())
     if isinstance(each, concurrent.futures.Future):
-        return list(each._done_callbacks)  # type: ignore[attr-defined]
+        return list(each._done_callbacks)
     return list(getattr(each, "_cond", each)._waiters)
 
 
@@ -162,7 +162,7 @@ class _SetMeanwhile(deque[Any]):
 
 def test_an_event_set_while_it_is_subscribed_to_runs_no_consumer_under_its_lock() -> None:
     event = threading.Event()
-    condition: Any = event._cond  # type: ignore[attr-defined]
+    condition: Any = event._cond
     condition._waiters = _SetMeanwhile(event)
     free: list[bool] = []
 

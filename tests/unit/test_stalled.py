@@ -34,10 +34,7 @@ def snapshot(**fields: Any) -> TaskSnapshot:
 def told(items: list[tuple[float, TaskSnapshot]], limit: float) -> list[Emission]:
     """Let each item come at its time."""
     time = VirtualTime()
-    timers = [
-        reactivex.timer(at).pipe(ops.map(lambda _, item=item: item))  # type: ignore[misc]
-        for at, item in items
-    ]
+    timers = [reactivex.timer(at).pipe(ops.map(lambda _, item=item: item)) for at, item in items]
     return time.record(reactivex.merge(*timers).pipe(rxs.stalled(limit)))
 
 
@@ -81,7 +78,7 @@ def test_what_differs_in_every_answer_is_none() -> None:
 
 def test_what_cannot_be_compared_has_changed() -> None:
     class Odd:
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None
 
         def __eq__(self, other: object) -> bool:
             raise RecursionError

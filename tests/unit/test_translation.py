@@ -190,22 +190,22 @@ NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         (requests.exceptions.ReadTimeout(), "timeout"),
         (requests.exceptions.ConnectTimeout(), "timeout"),
         (aiohttp.ServerTimeoutError(), "timeout"),
-        (urllib3.exceptions.ReadTimeoutError(None, "/", "x"), "timeout"),  # type: ignore[arg-type]
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "x"), "timeout"),
         (NO_NAME, "dns_failure"),
         (caused(httpx.ConnectError("x"), NO_NAME), "dns_failure"),
         (caused(httpx.ConnectError("x"), httpcore.ConnectError("x"), NO_NAME), "dns_failure"),
         (in_context(httpx.ConnectError("x"), NO_NAME), "dns_failure"),
-        (aiohttp.ClientConnectorDNSError(KEY, OSError("x")), "dns_failure"),  # type: ignore[arg-type]
-        (aiohttp.ClientConnectorError(KEY, NO_NAME), "dns_failure"),  # type: ignore[arg-type]
+        (aiohttp.ClientConnectorDNSError(KEY, OSError("x")), "dns_failure"),
+        (aiohttp.ClientConnectorError(KEY, NO_NAME), "dns_failure"),
         (
             requests.exceptions.ConnectionError(
-                urllib3.exceptions.NameResolutionError("h", None, NO_NAME)  # type: ignore[arg-type]
+                urllib3.exceptions.NameResolutionError("h", None, NO_NAME)
             ),
             "dns_failure",
         ),
         (ssl.SSLError(1, "handshake failure"), "tls_handshake_failed"),
         (requests.exceptions.SSLError("x"), "tls_handshake_failed"),
-        (aiohttp.ClientConnectorSSLError(KEY, OSError("x")), "tls_handshake_failed"),  # type: ignore[arg-type]
+        (aiohttp.ClientConnectorSSLError(KEY, OSError("x")), "tls_handshake_failed"),
         (caused(httpx.ConnectError("x"), CERTIFICATE), "tls_handshake_failed"),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "connection_reset"),
         (ConnectionRefusedError(), "connection_reset"),
@@ -216,7 +216,7 @@ NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         (httpx.RemoteProtocolError("x"), "connection_reset"),
         (requests.exceptions.ConnectionError("x"), "connection_reset"),
         (aiohttp.ServerDisconnectedError(), "connection_reset"),
-        (aiohttp.ClientConnectorError(KEY, OSError("x")), "connection_reset"),  # type: ignore[arg-type]
+        (aiohttp.ClientConnectorError(KEY, OSError("x")), "connection_reset"),
         (urllib3.exceptions.ProtocolError("x"), "connection_reset"),
         (OSError(errno.ENETUNREACH, "unreachable"), "unknown"),
         (httpx.DecodingError("x"), "unknown"),

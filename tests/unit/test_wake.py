@@ -124,7 +124,7 @@ def test_its_error_is_a_warning_and_its_end_nothing(caplog: pytest.LogCaptureFix
 
 def test_it_is_checked() -> None:
     with pytest.raises(TypeError, match="wake"):
-        task_observable(FakeClient(completed()), TASK, wake=3)  # type: ignore[arg-type]
+        task_observable(FakeClient(completed()), TASK, wake=3)
 
 
 def test_disposing_stops_listening() -> None:

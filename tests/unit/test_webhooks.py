@@ -257,7 +257,7 @@ def test_no_error_shows_the_secret_or_the_right_signature() -> None:
         lambda: WebhookEvents(SECRET).receive(BODY, {"X-Signature": "x"}),
         lambda: parse(b"{", signed(b"{"), SECRET),
         lambda: parse(BODY, {}, SECRET, max_bytes=0),
-        lambda: WebhookEvents(SECRET, max_age="1"),  # type: ignore[arg-type]
+        lambda: WebhookEvents(SECRET, max_age="1"),
     ):
         try:
             call()
